@@ -1,0 +1,1 @@
+//! Online streaming backup, restore and verification.

@@ -1,0 +1,1 @@
+//! Page cache, page editing, redo and B-tree navigation.

@@ -1,0 +1,3 @@
+//! The `ese` program.
+
+fn main() {}

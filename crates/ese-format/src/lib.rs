@@ -1,0 +1,28 @@
+//! On-disk structures of the Extensible Storage Engine (ESE, JET Blue, esent): bytes in, values out.
+//!
+//! Nothing here opens a file, spawns a thread or allocates by a number that was not checked first. All integers
+//! on disk are little-endian; B-tree keys are big-endian by construction.
+//!
+//! Every type carries the engine's own symbol as a `doc(alias)`, so that either vocabulary finds it.
+
+mod backup_info;
+mod db_time;
+mod jet_error;
+mod log_generation;
+mod log_position;
+mod log_time;
+mod object_id;
+mod page_number;
+mod page_size;
+mod signature;
+
+pub use backup_info::{BackupInfo, BackupInfoKind};
+pub use db_time::DbTime;
+pub use jet_error::JetError;
+pub use log_generation::LogGeneration;
+pub use log_position::LogPosition;
+pub use log_time::LogTime;
+pub use object_id::ObjectId;
+pub use page_number::PageNumber;
+pub use page_size::{PageSize, UnsupportedPageSize};
+pub use signature::Signature;

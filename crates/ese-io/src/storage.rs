@@ -1,0 +1,140 @@
+//! A name space of files and directories.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::{IoErrorKind, Result};
+use crate::file::{File, Lock};
+
+/// What may be done with an opened file, and what happens when it is or is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Existing file, reading only.
+    Read,
+    /// Existing file, reading and writing.
+    ReadWrite,
+    /// New file; one that exists is an error.
+    CreateNew,
+    /// New file, or an existing one cut to zero length.
+    CreateOrTruncate,
+    /// New file, or an existing one as it is.
+    CreateOrOpen,
+}
+
+/// How to open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// Access and creation.
+    pub mode: OpenMode,
+    /// Sharing with others; a refused lock is [`IoErrorKind::InUse`].
+    pub lock: Lock,
+    /// Bypass the system's page cache where it can: offsets, lengths and buffer addresses should then be multiples of
+    /// 4096. Storage that cannot do it, and requests that are not aligned, fall back to ordinary I/O.
+    pub direct: bool,
+}
+
+impl OpenOptions {
+    /// Options with no lock and ordinary I/O.
+    #[must_use]
+    pub const fn new(mode: OpenMode) -> Self {
+        Self { mode, lock: Lock::None, direct: false }
+    }
+
+    /// Existing file, reading only.
+    pub const READ: Self = Self::new(OpenMode::Read);
+
+    /// The same with a lock.
+    #[must_use]
+    pub const fn lock(mut self, lock: Lock) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// The same, bypassing the system's page cache where possible.
+    #[must_use]
+    pub const fn direct(mut self, direct: bool) -> Self {
+        self.direct = direct;
+        self
+    }
+}
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Regular file.
+    File,
+    /// Directory.
+    Directory,
+}
+
+/// One directory entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Full path: the listed directory joined with the name.
+    pub path: PathBuf,
+    /// What it is. Symbolic links are followed.
+    pub kind: EntryKind,
+    /// Length in bytes; 0 for a directory.
+    pub len: u64,
+}
+
+/// A name space of files and directories.
+///
+/// Creating, removing and renaming become durable with [`sync_directory`](Self::sync_directory) of the containing
+/// directory, as on every POSIX file system.
+pub trait Storage: Send + Sync {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyExists`, `InvalidPath` (a directory of the path is missing), `AccessDenied`, `InUse`, …
+    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>>;
+
+    /// What `path` is.
+    ///
+    /// # Errors
+    /// `NotFound` and others.
+    fn inspect(&self, path: &Path) -> Result<Entry>;
+
+    /// The entries of a directory, sorted by path.
+    ///
+    /// # Errors
+    /// `NotFound` and others.
+    fn list(&self, directory: &Path) -> Result<Vec<Entry>>;
+
+    /// Creates one directory; the parent must exist.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `NotFound` or `InvalidPath` and others.
+    fn create_directory(&self, path: &Path) -> Result<()>;
+
+    /// Deletes a file, or an empty directory.
+    ///
+    /// # Errors
+    /// `NotFound`, `DirectoryNotEmpty` and others.
+    fn remove(&self, path: &Path) -> Result<()>;
+
+    /// Renames a file or directory in one step. An existing target file is replaced; an existing target directory is
+    /// an error.
+    ///
+    /// # Errors
+    /// `NotFound`, `AlreadyExists` or `DirectoryNotEmpty`, and others.
+    fn rename(&self, from: &Path, to: &Path) -> Result<()>;
+
+    /// Makes the names in a directory durable.
+    ///
+    /// # Errors
+    /// A device error.
+    fn sync_directory(&self, path: &Path) -> Result<()>;
+
+    /// Whether something is there.
+    ///
+    /// # Errors
+    /// Anything but `NotFound` and `InvalidPath`, which mean "no".
+    fn exists(&self, path: &Path) -> Result<bool> {
+        match self.inspect(path) {
+            Ok(_) => Ok(true),
+            Err(e) if matches!(e.kind, IoErrorKind::NotFound | IoErrorKind::InvalidPath) => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Transaction logs of the Extensible Storage Engine.
