@@ -1,3 +1,77 @@
-//! The `ese` program.
+//! The `ese` program: inspect, verify, back up and restore Extensible Storage Engine databases.
 
-fn main() {}
+mod commands;
+mod context;
+#[allow(dead_code, reason = "shared by all subcommands")]
+mod exit;
+#[allow(dead_code, reason = "shared by all subcommands")]
+mod failure;
+#[allow(dead_code, reason = "shared by all subcommands")]
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Inspect, verify, back up and restore Extensible Storage Engine (ESE, JET Blue) databases
+#[derive(Debug, Parser)]
+#[command(name = "ese", version, max_term_width = 110)]
+struct Program {
+    /// Print one JSON object a line instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print results and errors only: no notes, no progress
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Info(commands::info::Arguments),
+}
+
+impl Command {
+    fn run(&self, context: &Context) -> Result<Exit, Failure> {
+        match self {
+            Self::Info(arguments) => commands::info::run(arguments, context),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let program = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => return usage(&error).into(),
+    };
+    let output = Output { json: program.json, quiet: program.quiet };
+    let exit = match program.command.run(&Context::new(output)) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit
+        }
+    };
+    exit.into()
+}
+
+/// Answers `--help`, `--version` and a wrong command line.
+fn usage(error: &clap::Error) -> Exit {
+    if error.use_stderr() && std::env::args_os().any(|a| a == "--json") {
+        let text = error.render().to_string();
+        let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+        let message = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        let message = message.trim_start_matches("error: ");
+        let failure = Failure::new(Exit::Usage, message).advice("see `ese --help`");
+        Output { json: true, quiet: true }.failure(&failure);
+        return Exit::Usage;
+    }
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Clean }
+}
