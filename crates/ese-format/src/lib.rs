@@ -6,6 +6,7 @@
 //! Every type carries the engine's own symbol as a `doc(alias)`, so that either vocabulary finds it.
 
 mod backup_info;
+mod checksum;
 mod db_time;
 mod jet_error;
 mod log_generation;
@@ -17,6 +18,10 @@ mod page_size;
 mod signature;
 
 pub use backup_info::{BackupInfo, BackupInfoKind};
+pub use checksum::{
+    BlockChecksum, HEADER_CHECKSUM_SEED, Kernel, PageChecksumForm, header_checksum, header_checksum_matches,
+    write_header_checksum, write_legacy_page_checksum, write_page_checksum,
+};
 pub use db_time::DbTime;
 pub use jet_error::JetError;
 pub use log_generation::LogGeneration;
