@@ -9,9 +9,6 @@ const FORMAT_FLAG_BYTE: usize = 37;
 /// Page flag 0x2000, "new checksum format", inside byte 37.
 #[doc(alias = "fPageNewChecksumFormat")]
 const FORMAT_FLAG: u8 = 0x20;
-/// Bit index of the format flag in its page: it chooses the algorithm, so no algorithm may correct it.
-#[cfg(test)]
-pub(super) const FORMAT_FLAG_BIT: u32 = 301;
 /// Offset of the checksums of blocks 1 to 3 in the header of a large page.
 pub(super) const UPPER_CHECKSUMS: usize = 40;
 /// Offset of the page number in the header of a large page.
