@@ -1,3 +1,33 @@
-//! Developer tasks.
+//! Developer tasks, run as `cargo xtask <task>`. Nothing but the Rust toolchain is needed.
 
-fn main() {}
+mod bench;
+mod ci;
+mod fuzz;
+mod report;
+mod step;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  ci                                   everything that must hold: format, lints, tests, documentation, fuzz smoke
+  fuzz [--seconds N] [--seed N] [--list] [TARGET…]
+                                       a longer fuzz run on the stable toolchain (60 seconds a target unless told)
+  bench [FILTER]                       run the benches";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let succeeded = match task.as_str() {
+        "ci" if rest.is_empty() => ci::run_task(),
+        "fuzz" => fuzz::run_task(&rest),
+        "bench" => bench::run_task(&rest),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

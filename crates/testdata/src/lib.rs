@@ -10,9 +10,16 @@
 //! `None` returns early, and nobody can miss that it did.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+/// Writes past the test harness, which would swallow the line of a test that passes.
+macro_rules! say {
+    ($($text:tt)*) => {
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    };
+}
 
 /// The workspace's root folder.
 #[must_use]
@@ -34,7 +41,7 @@ pub fn reference(case: &str) -> Option<PathBuf> {
     let candidates =
         [workspace_root().join("fixtures").join(&name), shared_data().join("reference").join(&name)];
     let Some(archive) = candidates.iter().find(|p| p.is_file()) else {
-        eprintln!(
+        say!(
             "TEST DATA ABSENT: {name} is neither in fixtures/ nor in ../shared/data/reference; test skipped"
         );
         return None;
@@ -63,7 +70,7 @@ pub fn real_folder() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!("TEST DATA ABSENT: ../shared/data/real is not there; test skipped");
+    say!("TEST DATA ABSENT: ../shared/data/real is not there; test skipped");
     None
 }
 
@@ -161,10 +168,10 @@ fn unpack_once(archive: &Path, case: &str) -> PathBuf {
         .and_then(zstd::Decoder::new)
         .and_then(|decoder| tar::Archive::new(decoder).unpack(&work));
     if let Err(error) = unpacked {
-        eprintln!("TEST DATA BROKEN: {} cannot be unpacked: {error}", archive.display());
+        say!("TEST DATA BROKEN: {} cannot be unpacked: {error}", archive.display());
     }
     if fs::rename(work.join(case), &folder).is_err() && !folder.is_dir() {
-        eprintln!("TEST DATA BROKEN: {} holds no folder {case}", archive.display());
+        say!("TEST DATA BROKEN: {} holds no folder {case}", archive.display());
     }
     let _ = fs::remove_dir_all(&work);
     folder
