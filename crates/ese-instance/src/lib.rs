@@ -1,1 +1,18 @@
-//! The engine instance.
+//! The engine instance: parameters, life cycle, attach and detach, events.
+//!
+//! * [`ParameterSet`]: the engine's system parameters with numbers, defaults, ranges and the time when each is fixed.
+//! * [`InstanceState`] and [`ApiGate`]: the states of an instance and which refusal wins at the door of a call.
+//! * [`EventLog`]: the engine's numbered events, to `tracing` and to a sink of the caller's.
+
+mod event;
+mod parameter;
+mod state;
+
+pub use event::{
+    Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
+};
+pub use parameter::{
+    DefaultValue, FixedAfter, PARAMETERS, ParameterDescriptor, ParameterError, ParameterId, ParameterKind,
+    ParameterRemarks, ParameterSet, ParameterStage, ParameterValue, Scope,
+};
+pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
