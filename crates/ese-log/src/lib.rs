@@ -1,1 +1,7 @@
 //! Transaction logs of the Extensible Storage Engine.
+
+mod naming;
+
+pub use naming::{
+    BaseName, GenerationDigits, InvalidBaseName, LogExtension, LogFileKind, LogFileName, LogNames,
+};
