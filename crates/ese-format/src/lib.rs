@@ -19,7 +19,8 @@ mod signature;
 
 pub use backup_info::{BackupInfo, BackupInfoKind};
 pub use checksum::{
-    BlockChecksum, HEADER_CHECKSUM_SEED, Kernel, PageChecksumForm, header_checksum, header_checksum_matches,
+    BlockChecksum, CorrectedBits, HEADER_CHECKSUM_SEED, Kernel, NotVerified, PageCheck, PageChecksumForm,
+    PageNumberEvidence, PageVerdict, correct_page, header_checksum, header_checksum_matches, verify_page,
     write_header_checksum, write_legacy_page_checksum, write_page_checksum,
 };
 pub use db_time::DbTime;

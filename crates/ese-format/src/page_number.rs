@@ -40,6 +40,12 @@ impl PageNumber {
         u32::try_from(index.checked_sub(1)?).ok().filter(|&n| n != 0).map(Self)
     }
 
+    /// Whether a database may have a page of this number: 1 to [`MAX`](Self::MAX).
+    #[must_use]
+    pub fn is_legal(self) -> bool {
+        (Self(1)..=Self::MAX).contains(&self)
+    }
+
     /// Whether this is 0, "no page".
     #[must_use]
     pub fn is_none(self) -> bool {

@@ -13,9 +13,15 @@ mod kernel;
 mod page;
 #[cfg(test)]
 mod test_patterns;
+mod verdict;
+#[cfg(test)]
+mod verdict_tests;
 mod xor;
 
 pub use block::BlockChecksum;
 pub use kernel::Kernel;
 pub use page::{PageChecksumForm, write_legacy_page_checksum, write_page_checksum};
+pub use verdict::{
+    CorrectedBits, NotVerified, PageCheck, PageNumberEvidence, PageVerdict, correct_page, verify_page,
+};
 pub use xor::{HEADER_CHECKSUM_SEED, header_checksum, header_checksum_matches, write_header_checksum};

@@ -9,6 +9,8 @@ const FORMAT_FLAG_BYTE: usize = 37;
 /// Page flag 0x2000, "new checksum format", inside byte 37.
 #[doc(alias = "fPageNewChecksumFormat")]
 const FORMAT_FLAG: u8 = 0x20;
+/// Bit index of the format flag in its page: it chooses the algorithm, so no algorithm may correct it.
+pub(super) const FORMAT_FLAG_BIT: u32 = 8 * 36 + 13;
 /// Offset of the checksums of blocks 1 to 3 in the header of a large page.
 pub(super) const UPPER_CHECKSUMS: usize = 40;
 /// Offset of the page number in the header of a large page.
@@ -27,11 +29,13 @@ pub enum PageChecksumForm {
 }
 
 impl PageChecksumForm {
-    /// The form of a page: large pages always use ECC, smaller ones when flag 0x2000 is set.
+    /// The form of a page by its flag 0x2000, whatever its size: engines with large pages always set it, and the
+    /// engine reads a large page without it as legacy.
+    #[doc(alias = "FPageHasNewChecksumFormat")]
     #[must_use]
-    pub fn of(page: &[u8], size: PageSize) -> Self {
+    pub fn of(page: &[u8]) -> Self {
         let flagged = page.get(FORMAT_FLAG_BYTE).is_some_and(|b| b & FORMAT_FLAG != 0);
-        if size.is_large() || flagged { Self::Ecc } else { Self::Legacy }
+        if flagged { Self::Ecc } else { Self::Legacy }
     }
 }
 
@@ -45,14 +49,39 @@ pub(super) fn size_of_page(page: &[u8]) -> Result<PageSize, UnsupportedPageSize>
     u32::try_from(page.len()).map_err(|_| UnsupportedPageSize(u32::MAX)).and_then(PageSize::new)
 }
 
-/// The checksums stored in a page, block 0 first; of a small page only the first counts.
-#[cfg(test)]
-pub(super) fn stored_checksums(page: &[u8]) -> [BlockChecksum; LARGE_PAGE_BLOCKS] {
+/// The checksums stored in a page, block 0 first; small pages have only one.
+pub(super) fn stored_checksums(page: &[u8], size: PageSize) -> [BlockChecksum; LARGE_PAGE_BLOCKS] {
     let at = |offset: usize| {
         let bytes = page.get(offset..).and_then(|rest| rest.first_chunk::<8>());
         BlockChecksum::from_bytes(bytes.copied().unwrap_or_default())
     };
-    [at(0), at(UPPER_CHECKSUMS), at(UPPER_CHECKSUMS + 8), at(UPPER_CHECKSUMS + 16)]
+    if size.is_large() {
+        [at(0), at(UPPER_CHECKSUMS), at(UPPER_CHECKSUMS + 8), at(UPPER_CHECKSUMS + 16)]
+    } else {
+        [at(0), BlockChecksum::default(), BlockChecksum::default(), BlockChecksum::default()]
+    }
+}
+
+/// The checksums that a page should store, block 0 first, as its bytes are.
+pub(super) fn computed_checksums(
+    page: &[u8],
+    size: PageSize,
+    number: PageNumber,
+) -> [BlockChecksum; LARGE_PAGE_BLOCKS] {
+    match PageChecksumForm::of(page) {
+        // The upper half of the legacy form is the page number; blocks beyond the first do not exist.
+        PageChecksumForm::Legacy => {
+            let legacy = BlockChecksum { xor: header_checksum(page), ecc: number.0 };
+            [legacy, BlockChecksum::default(), BlockChecksum::default(), BlockChecksum::default()]
+        }
+        PageChecksumForm::Ecc if size.is_large() => {
+            std::array::from_fn(|index| compute_block(page, size, index, number))
+        }
+        PageChecksumForm::Ecc => {
+            let only = compute_block(page, size, 0, number);
+            [only, BlockChecksum::default(), BlockChecksum::default(), BlockChecksum::default()]
+        }
+    }
 }
 
 /// The checksum of block `index` as the bytes of the page are.
@@ -63,7 +92,6 @@ pub(super) fn compute_block(page: &[u8], size: PageSize, index: usize, number: P
 }
 
 /// The page number in the header of a large page.
-#[cfg(test)]
 pub(super) fn page_number_field(page: &[u8]) -> PageNumber {
     let bytes = page.get(PAGE_NUMBER_FIELD..).and_then(|rest| rest.first_chunk::<4>());
     PageNumber(u32::from_le_bytes(bytes.copied().unwrap_or_default()))
@@ -185,7 +213,7 @@ L 32768 4294967294 585aa7a57839888e 401e401eb7136dba 96589658925c811b 95609560b5
             };
             page[FORMAT_FLAG_BYTE] |= FORMAT_FLAG;
             store_checksums(&mut page, size, number);
-            let stored = stored_checksums(&page);
+            let stored = stored_checksums(&page, size);
             for (block, expected) in expected.iter().enumerate() {
                 assert_eq!(stored[block].to_u64(), *expected, "{line}: block {block}");
             }
@@ -199,15 +227,13 @@ L 32768 4294967294 585aa7a57839888e 401e401eb7136dba 96589658925c811b 95609560b5
             page[FORMAT_FLAG_BYTE] = 0;
             write_page_checksum(&mut page, PageNumber(77)).unwrap();
             assert_eq!(page[FORMAT_FLAG_BYTE], FORMAT_FLAG);
-            assert_eq!(PageChecksumForm::of(&page, size), PageChecksumForm::Ecc);
+            assert_eq!(PageChecksumForm::of(&page), PageChecksumForm::Ecc);
             if size.is_large() {
                 assert_eq!(page_number_field(&page), PageNumber(77));
             }
-            for (index, stored) in
-                stored_checksums(&page).iter().enumerate().take(if size.is_large() { 4 } else { 1 })
-            {
-                assert_eq!(*stored, compute_block(&page, size, index, PageNumber(77)));
-            }
+            let computed = computed_checksums(&page, size, PageNumber(77));
+            assert_eq!(stored_checksums(&page, size), computed);
+            assert_eq!(computed[3] == BlockChecksum::default(), !size.is_large());
         }
     }
 
