@@ -13,6 +13,7 @@ mod log_generation;
 mod log_position;
 mod log_time;
 mod object_id;
+mod page;
 mod page_number;
 mod page_size;
 mod signature;
@@ -29,6 +30,11 @@ pub use log_generation::LogGeneration;
 pub use log_position::LogPosition;
 pub use log_time::LogTime;
 pub use object_id::ObjectId;
+pub use page::{
+    Extent, ExtentPool, FlushKind, InvalidExtent, InvalidRootFields, KeyParts, Node, NodeFlags, OwnedSpace,
+    PageError, PageFinding, PageFlags, PageHeader, PageView, RawLargePageHeader, RawPageHeader,
+    RootFieldMask, RootFields, SearchKey, SpaceHeader, SpaceHeaderFlags, SplitBuffer, Tag,
+};
 pub use page_number::PageNumber;
 pub use page_size::{PageSize, UnsupportedPageSize};
 pub use signature::Signature;
