@@ -1,1 +1,5 @@
 //! Online streaming backup, restore and verification.
+
+mod progress;
+
+pub use progress::{NoProgress, Progress};
