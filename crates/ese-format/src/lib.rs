@@ -7,7 +7,13 @@
 
 mod backup_info;
 mod checksum;
+mod database_header;
+mod database_state;
 mod db_time;
+mod field;
+mod file_type;
+mod format_version;
+mod header_error;
 mod jet_error;
 mod log_generation;
 mod log_position;
@@ -17,6 +23,7 @@ mod page;
 mod page_number;
 mod page_size;
 mod signature;
+mod stored;
 
 pub use backup_info::{BackupInfo, BackupInfoKind};
 pub use checksum::{
@@ -24,7 +31,18 @@ pub use checksum::{
     PageNumberEvidence, PageVerdict, correct_page, header_checksum, header_checksum_matches, verify_page,
     write_header_checksum, write_legacy_page_checksum, write_page_checksum,
 };
+pub use database_header::{
+    DatabaseFlags, DatabaseHeader, DatabaseHeaderPair, HeaderCopy, HeaderPairStatus, RawDatabaseHeader,
+};
+pub use database_state::DatabaseState;
 pub use db_time::DbTime;
+pub use field::{Field, FieldValue};
+pub use file_type::FileType;
+pub use format_version::{
+    DatabaseVersion, EngineFormatSetting, EngineFormatVersion, FORMAT_VERSIONS, FlushMapVersion,
+    FormatVersions, LogVersion, UnknownEngineFormat,
+};
+pub use header_error::{HeaderError, HeaderStructure};
 pub use jet_error::JetError;
 pub use log_generation::LogGeneration;
 pub use log_position::LogPosition;
@@ -38,3 +56,4 @@ pub use page::{
 pub use page_number::PageNumber;
 pub use page_size::{PageSize, UnsupportedPageSize};
 pub use signature::Signature;
+pub use stored::Stored;
