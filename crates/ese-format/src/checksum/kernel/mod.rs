@@ -7,6 +7,10 @@
 //!
 //! All kernels give the same numbers; [`Kernel::best`] chooses by what the processor can do.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 
 /// What a kernel delivers of a block: enough to derive the whole checksum.
@@ -21,31 +25,106 @@ pub(super) struct BlockParity {
 /// Bytes of the largest block.
 const MAX_BLOCK: usize = 8192;
 
-/// One implementation of the inner loop.
+/// How far ahead of the loads the vector kernels prefetch, in bytes: pages follow each other in the buffers that are
+/// verified, so that this hides most of the memory's latency at the block boundaries too.
+#[cfg(target_arch = "x86_64")]
+const PREFETCH_AHEAD: usize = 512;
+
+/// Prefetches what lies [`PREFETCH_AHEAD`] bytes after `bytes`.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[allow(
+    unsafe_code,
+    unused_unsafe,
+    reason = "the prefetch became a safe function after the oldest compiler we support"
+)]
+fn prefetch(bytes: &[u8]) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: a prefetch is a hint: it reads nothing and cannot fault, whatever the address.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(bytes.as_ptr().wrapping_add(PREFETCH_AHEAD).cast()) };
+}
+
+/// One implementation of the inner loop that runs on this processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kernel {
-    /// Plain 64-bit words; runs everywhere.
+pub struct Kernel(Choice);
+
+/// Only made after a look at the processor, so that holding one proves that it can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Choice {
     Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Kernel {
+    /// The kernel on plain 64-bit words, which runs everywhere.
+    pub const PORTABLE: Self = Self(Choice::Portable);
+
     /// The fastest kernel of this processor.
     #[must_use]
     pub fn best() -> Self {
-        Self::Portable
+        #[cfg(target_arch = "x86_64")]
+        {
+            if avx512::is_available() {
+                return Self(Choice::Avx512);
+            }
+            if avx2::is_available() {
+                return Self(Choice::Avx2);
+            }
+        }
+        Self::PORTABLE
     }
 
     /// Every kernel that runs on this processor, slowest first.
-    pub fn available() -> impl Iterator<Item = Self> {
-        [Self::Portable].into_iter()
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "others are added elsewhere"))]
+        let mut kernels = vec![Self::PORTABLE];
+        #[cfg(target_arch = "x86_64")]
+        {
+            kernels.extend(avx2::is_available().then_some(Self(Choice::Avx2)));
+            kernels.extend(avx512::is_available().then_some(Self(Choice::Avx512)));
+        }
+        kernels
+    }
+
+    /// Its name, in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self.0 {
+            Choice::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Choice::Avx512 => "avx512",
+        }
     }
 
     /// The parities of the first 8192 bytes of `block`; with `covers_itself` its first eight bytes count as zero.
     pub(super) fn parity(self, block: &[u8], covers_itself: bool) -> BlockParity {
         let block = block.get(..MAX_BLOCK).unwrap_or(block);
-        match self {
-            Self::Portable => portable::parity(block, covers_itself),
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "the kernel needs AVX2")]
+            Choice::Avx2 => {
+                if let (rows, []) = block.as_chunks() {
+                    // SAFETY: this choice is made only where `avx2::is_available`.
+                    return unsafe { avx2::parity(rows, covers_itself) };
+                }
+                portable::parity(block, covers_itself)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[expect(unsafe_code, reason = "the kernel needs AVX-512")]
+            Choice::Avx512 => {
+                if let (rows, []) = block.as_chunks() {
+                    // SAFETY: this choice is made only where `avx512::is_available`.
+                    return unsafe { avx512::parity(rows, covers_itself) };
+                }
+                portable::parity(block, covers_itself)
+            }
+            Choice::Portable => portable::parity(block, covers_itself),
         }
     }
 }
