@@ -7,6 +7,7 @@
 
 mod backup_info;
 mod checksum;
+mod compression;
 mod database_header;
 mod database_state;
 mod db_time;
@@ -15,6 +16,7 @@ mod file_type;
 mod format_version;
 mod header_error;
 mod jet_error;
+mod key;
 mod log_generation;
 mod log_position;
 mod log_time;
@@ -22,6 +24,7 @@ mod object_id;
 mod page;
 mod page_number;
 mod page_size;
+mod record;
 mod signature;
 mod stored;
 
@@ -30,6 +33,10 @@ pub use checksum::{
     BlockChecksum, CorrectedBits, HEADER_CHECKSUM_SEED, Kernel, NotVerified, PageCheck, PageChecksumForm,
     PageNumberEvidence, PageVerdict, correct_page, header_checksum, header_checksum_matches, verify_page,
     write_header_checksum, write_legacy_page_checksum, write_page_checksum,
+};
+pub use compression::{
+    CompressionError, CompressionScheme, MAX_COMPRESSED_VALUE_LEN, compress_value, decode_seven_bit,
+    decode_xpress, decompress_value, encode_seven_bit, encode_xpress,
 };
 pub use database_header::{
     DatabaseFlags, DatabaseHeader, DatabaseHeaderPair, HeaderCopy, HeaderPairStatus, RawDatabaseHeader,
@@ -44,6 +51,7 @@ pub use format_version::{
 };
 pub use header_error::{HeaderError, HeaderStructure};
 pub use jet_error::JetError;
+pub use key::{KeyBuilder, KeyError, KeyRules, KeySegment, NullCounts, SegmentKind, encode_segment};
 pub use log_generation::LogGeneration;
 pub use log_position::LogPosition;
 pub use log_time::LogTime;
@@ -55,5 +63,10 @@ pub use page::{
 };
 pub use page_number::PageNumber;
 pub use page_size::{PageSize, UnsupportedPageSize};
+pub use record::{
+    ColumnId, ColumnKind, ColumnState, InvalidLongValue, LongValueFlags, LongValueId, LongValueKey,
+    LongValueRoot, RecordError, RecordView, TaggedColumn, TaggedFlags, TaggedValue, TaggedValues,
+    default_chunk_size,
+};
 pub use signature::Signature;
 pub use stored::Stored;

@@ -1,0 +1,15 @@
+//! Records: the data of a table's leaf nodes, and the long values beside them.
+
+mod column;
+mod error;
+mod long_value;
+mod tagged;
+mod view;
+
+pub use column::{ColumnId, ColumnKind};
+pub use error::RecordError;
+pub use long_value::{
+    InvalidLongValue, LongValueFlags, LongValueId, LongValueKey, LongValueRoot, default_chunk_size,
+};
+pub use tagged::{TaggedColumn, TaggedFlags, TaggedValue, TaggedValues};
+pub use view::{ColumnState, RecordView};
