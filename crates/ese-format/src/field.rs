@@ -63,6 +63,14 @@ impl FieldValue {
         }
     }
 
+    /// Bytes up to the first zero as text; anything else as it is.
+    pub(crate) fn text(self) -> Self {
+        match self {
+            Self::Bytes(bytes) => Self::Text(crate::log_header::narrow_text(&bytes)),
+            other => other,
+        }
+    }
+
     /// The value of a set of flags.
     pub(crate) fn flags<F: bitflags::Flags<Bits: Into<u64>>>(flags: F) -> Self {
         // Names are taken from the definition, so that a name is never written twice; the unnamed rest stays in the bits.

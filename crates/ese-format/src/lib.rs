@@ -6,6 +6,7 @@
 //! Every type carries the engine's own symbol as a `doc(alias)`, so that either vocabulary finds it.
 
 mod backup_info;
+mod checkpoint;
 mod checksum;
 mod compression;
 mod database_header;
@@ -18,6 +19,7 @@ mod header_error;
 mod jet_error;
 mod key;
 mod log_generation;
+mod log_header;
 mod log_position;
 mod log_time;
 mod object_id;
@@ -29,6 +31,7 @@ mod signature;
 mod stored;
 
 pub use backup_info::{BackupInfo, BackupInfoKind};
+pub use checkpoint::{Checkpoint, CheckpointFlags, CheckpointPair, RawCheckpoint};
 pub use checksum::{
     BlockChecksum, CorrectedBits, HEADER_CHECKSUM_SEED, Kernel, NotVerified, PageCheck, PageChecksumForm,
     PageNumberEvidence, PageVerdict, correct_page, header_checksum, header_checksum_matches, verify_page,
@@ -53,6 +56,11 @@ pub use header_error::{HeaderError, HeaderStructure};
 pub use jet_error::JetError;
 pub use key::{KeyBuilder, KeyError, KeyRules, KeySegment, NullCounts, SegmentKind, encode_segment};
 pub use log_generation::LogGeneration;
+pub use log_header::{
+    ATTACHMENT_LIST_SIZE, AttachmentEntry, AttachmentFlags, LOG_SEGMENT_SIZE, LogFlags, LogHeader,
+    LogHeaderChecks, LogParameterFlags, RawAttachmentEntry, RawChecksumRecord, RawLogHeader,
+    RawLogParameters, RawLogSegmentHeader, log_range_checksum, parse_attachments, write_attachments,
+};
 pub use log_position::LogPosition;
 pub use log_time::LogTime;
 pub use object_id::ObjectId;
