@@ -31,7 +31,10 @@ pub(super) fn verify_patch(start: &[u8], report: &mut FileReport) {
         let page = copy(size, index);
         page.len() == size.len() && header_checksum_matches(page)
     };
-    let size = PageSize::ALL.into_iter().find(|size| sound(*size, 0) || sound(*size, 1));
+    // The rest of the page is zeros, which fit into any smaller or larger size too: the one with two copies is right.
+    let mut sizes = PageSize::ALL.into_iter().rev();
+    let both = sizes.clone().find(|size| sound(*size, 0) && sound(*size, 1));
+    let size = both.or_else(|| sizes.find(|size| sound(*size, 0) || sound(*size, 1)));
     report.page_size = size;
     let size = size.unwrap_or(PageSize::DEFAULT);
     let error = |index: usize| (!sound(size, index)).then(|| patch_error(copy(size, index), size));

@@ -52,7 +52,8 @@ impl Kind {
     pub(super) fn detect(path: &Path, start: &[u8], len: u64) -> Self {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let extension = extension.as_deref().unwrap_or_default();
-        if DatabaseHeaderPair::probe(start).is_ok() {
+        // The checksum alone does not make a database: other headers have the same.
+        if DatabaseHeaderPair::probe(start).is_ok_and(|pair| pair.header.magic() == DatabaseHeader::MAGIC) {
             return Self::Database;
         }
         let magic = start.get(4..).and_then(|rest| rest.first_chunk::<4>());
