@@ -1,8 +1,27 @@
 //! Transaction logs of the Extensible Storage Engine.
 
+mod context;
+mod discovery;
+mod error;
+mod legacy;
 mod naming;
+mod read;
 pub mod record;
+mod scan;
+mod segment;
+mod storage_error;
+mod walk;
+#[cfg(test)]
+mod write;
 
+pub use context::ReplayContext;
+pub use discovery::{LogFile, LogSet, choose_extension, find_streams};
+pub use error::LogError;
 pub use naming::{
     BaseName, GenerationDigits, InvalidBaseName, LogExtension, LogFileKind, LogFileName, LogNames,
 };
+pub use read::{GenerationReader, OpenLog, RawRecord, ScanOptions};
+pub use scan::{EndOfLog, LogDefect, LogDefectKind, Repair, RepairAction};
+pub use segment::{SegmentJudgement, flip_bit, judge_segment};
+pub use storage_error::storage_jet_error;
+pub use walk::StreamDefect;

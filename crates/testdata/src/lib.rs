@@ -150,6 +150,25 @@ pub fn unpack_real_set(set: &str, target: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Reads a text of a reference case, unpacking it when its name ends in `.gz`. `path` may be given without that ending.
+/// Bytes that are no UTF-8 come out as U+FFFD.
+///
+/// # Errors
+/// When it cannot be read or unpacked.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut packed = path.as_os_str().to_owned();
+    packed.push(".gz");
+    let packed = PathBuf::from(packed);
+    let path = if path.is_file() { path } else { &packed };
+    let mut bytes = fs::read(path)?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(bytes.as_slice()).read_to_end(&mut plain)?;
+        bytes = plain;
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 static UNPACKING: Mutex<()> = Mutex::new(());
 
 fn unpack_once(archive: &Path, case: &str) -> PathBuf {

@@ -1,4 +1,3 @@
 //! The subcommands, one file each: `Arguments` (clap) and `run(arguments, context)`.
 
 pub(crate) mod info;
-pub(crate) mod verify;

@@ -1,0 +1,157 @@
+//! What a scan of one generation found.
+
+use ese_format::{JetError, LogPosition};
+
+use crate::context::ReplayContext;
+
+use super::geometry::Geometry;
+
+/// The state of one generation's body: where it ends and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndOfLog {
+    /// Behind the last valid data: where a new record would begin, and what limits reading.
+    pub end: LogPosition,
+    /// Sectors of the body: all but the header's.
+    pub sectors: u32,
+    /// Sectors that hold valid data.
+    pub data: u32,
+    /// Shadow copies of a partially filled sector.
+    pub shadows: u32,
+    /// Sectors never written: zeros, or the fill pattern of old formats.
+    pub unused: u32,
+    /// Valid sectors of an older generation behind the end: what a recycled file leaves.
+    pub stale: u32,
+    /// Sectors whose single flipped bit was corrected.
+    pub corrected: u32,
+    /// Sectors taken from their shadow.
+    pub from_shadow: u32,
+    /// Damaged sectors and such as must not be where they are.
+    pub bad: u32,
+    /// XOR of the checksums of all data segments; the next generation's header repeats it. 0 for major version 7.
+    #[doc(alias = "checksumPrevLogAllSegments")]
+    pub accumulated_checksum: u64,
+    /// Position of the record that closes the stream in order, when the data ends with one.
+    #[doc(alias = "fCloseNormally")]
+    pub closed_at: Option<LogPosition>,
+    /// What can be set right in the file, and how. Nothing was written.
+    pub repairs: Vec<Repair>,
+    /// The first thing that cannot be set right. Data before it is valid and can be replayed.
+    pub defect: Option<LogDefect>,
+}
+
+impl EndOfLog {
+    /// Nothing found yet in a body of this size.
+    pub(crate) fn empty(geometry: Geometry) -> Self {
+        Self {
+            end: LogPosition::NONE,
+            sectors: u32::from(geometry.sectors.saturating_sub(geometry.header_sectors)),
+            data: 0,
+            shadows: 0,
+            unused: 0,
+            stale: 0,
+            corrected: 0,
+            from_shadow: 0,
+            bad: 0,
+            accumulated_checksum: 0,
+            closed_at: None,
+            repairs: Vec::new(),
+            defect: None,
+        }
+    }
+
+    /// Whether everything is as the engine wants it, possibly after repairs that it would make by itself.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.defect.is_none()
+    }
+}
+
+/// A sector whose content in the file is not what was read from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repair {
+    /// Number of the sector in the file.
+    pub sector: u16,
+    /// What makes it right.
+    pub action: RepairAction,
+}
+
+/// How a sector is set right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RepairAction {
+    /// Flip one bit, numbered `8 · byte + bit`.
+    FlipBit(u32),
+    /// Copy the sector behind it, its shadow, over it.
+    CopyShadow,
+    /// Copy the shadow over it with the checksum of a primary (major version 7).
+    CopyLegacyShadow,
+    /// End the last flush range at the last whole record and fill the rest (major version 7).
+    EndTornRange,
+}
+
+/// Something in a generation that cannot be set right, with its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogDefect {
+    /// Number of the sector in the file.
+    pub sector: u16,
+    /// What it is.
+    pub kind: LogDefectKind,
+    /// Checksum as stored, where one is involved.
+    pub expected: Option<u64>,
+    /// Checksum of the content, where one is involved.
+    pub found: Option<u64>,
+}
+
+/// The engine's names for what is wrong with a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogDefectKind {
+    /// A valid segment that says it belongs to a later place or generation.
+    BadSegmentPosition,
+    /// A valid segment of this generation behind the end.
+    ValidSegmentAfterEmpty,
+    /// Neither data nor unused behind the end.
+    CorruptAfterEmptySegment,
+    /// A damaged segment without a good shadow.
+    SegmentCorrupt,
+    /// The device did not deliver a damaged segment's shadow.
+    IoError,
+    /// A segment that only its shadow could replace, where that is not allowed.
+    CannotPatchHardRecovery,
+    /// A flush range (major version 7) whose content is damaged.
+    RangeCorrupt,
+    /// A checksum record (major version 7) that contradicts itself or its place.
+    ChecksumRecordCorrupt,
+    /// The last flush of an old-format log did not reach the disk as a whole, where that is not allowed.
+    TornWrite,
+    /// The last flush range can be taken from its shadow only, and the file may not be written.
+    Patchable,
+}
+
+impl LogDefectKind {
+    /// The engine's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadSegmentPosition => "BadSegmentLgpos",
+            Self::ValidSegmentAfterEmpty => "ValidSegmentAfterEmpty",
+            Self::CorruptAfterEmptySegment => "CorruptAfterEmptySegment",
+            Self::SegmentCorrupt => "SegmentCorrupt",
+            Self::IoError => "IOError",
+            Self::CannotPatchHardRecovery => "CannotPatchHardRecovery",
+            Self::RangeCorrupt => "RangeCorrupt",
+            Self::ChecksumRecordCorrupt => "ChecksumRecordCorrupt",
+            Self::TornWrite => "TornWrite",
+            Self::Patchable => "Patchable",
+        }
+    }
+
+    /// The engine's error number where the log is read in `context`.
+    #[must_use]
+    pub const fn jet_error(self, context: ReplayContext) -> JetError {
+        match self {
+            Self::TornWrite | Self::CannotPatchHardRecovery | Self::Patchable => context.torn_error(),
+            _ => context.corrupt_error(),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Writing of logs in the current format.
+
+mod pack;
