@@ -16,6 +16,8 @@ pub enum HeaderStructure {
     TrailerPage,
     /// Flush-map header page.
     FlushMapHeader,
+    /// Flush-map data page.
+    FlushMapPage,
     /// Log file header.
     LogHeader,
     /// Attachment list of a log header or checkpoint.
@@ -35,6 +37,7 @@ impl fmt::Display for HeaderStructure {
             Self::PatchFileHeader => "patch file header",
             Self::TrailerPage => "backup trailer page",
             Self::FlushMapHeader => "flush-map header",
+            Self::FlushMapPage => "flush-map page",
             Self::LogHeader => "log header",
             Self::AttachmentList => "attachment list",
             Self::LogSegmentHeader => "log segment header",
@@ -202,7 +205,8 @@ impl HeaderError {
             Self::FileType { .. } => JetError::FILE_INVALID_TYPE,
             Self::Signature { structure: S::Checkpoint, .. } => JetError::BAD_CHECKPOINT_SIGNATURE,
             Self::Signature { structure: S::FlushMapHeader, .. } => JetError::FLUSH_MAP_DATABASE_MISMATCH,
-            Self::Signature { structure: S::TrailerPage, .. } => JetError::DATABASE_PATCH_FILE_MISMATCH,
+            Self::Signature { structure: S::TrailerPage, .. }
+            | Self::Field { structure: S::TrailerPage, .. } => JetError::DATABASE_PATCH_FILE_MISMATCH,
             Self::Signature { .. } => JetError::BAD_LOG_SIGNATURE,
             Self::Truncated { structure, .. }
             | Self::Checksum { structure, .. }
@@ -210,7 +214,8 @@ impl HeaderError {
             | Self::UnsupportedPageSize { structure, .. }
             | Self::Field { structure, .. } => match structure {
                 S::DatabaseHeader => JetError::DATABASE_CORRUPTED,
-                S::PatchFileHeader | S::TrailerPage | S::FlushMapHeader => JetError::READ_VERIFY_FAILURE,
+                S::PatchFileHeader | S::TrailerPage => JetError::BAD_PATCH_PAGE,
+                S::FlushMapHeader | S::FlushMapPage => JetError::READ_VERIFY_FAILURE,
                 S::LogHeader | S::AttachmentList | S::LogSegmentHeader | S::ChecksumRecord => {
                     JetError::LOG_FILE_CORRUPT
                 }

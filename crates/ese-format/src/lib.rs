@@ -13,7 +13,9 @@ mod database_header;
 mod database_state;
 mod db_time;
 mod field;
+mod file_kind;
 mod file_type;
+mod flush_map;
 mod format_version;
 mod header_error;
 mod jet_error;
@@ -29,6 +31,7 @@ mod page_size;
 mod record;
 mod signature;
 mod stored;
+mod trailer_page;
 
 pub use backup_info::{BackupInfo, BackupInfoKind};
 pub use checkpoint::{Checkpoint, CheckpointFlags, CheckpointPair, RawCheckpoint};
@@ -47,7 +50,12 @@ pub use database_header::{
 pub use database_state::DatabaseState;
 pub use db_time::DbTime;
 pub use field::{Field, FieldValue};
+pub use file_kind::{FileKind, FileKindEvidence};
 pub use file_type::FileType;
+pub use flush_map::{
+    FLUSH_MAP_PAGE_SIZE, FlushMapFlags, FlushMapHeader, FlushMapPage, RawFlushMapHeader,
+    RawFlushMapPageHeader,
+};
 pub use format_version::{
     DatabaseVersion, EngineFormatSetting, EngineFormatVersion, FORMAT_VERSIONS, FlushMapVersion,
     FormatVersions, LogVersion, UnknownEngineFormat,
@@ -78,3 +86,4 @@ pub use record::{
 };
 pub use signature::Signature;
 pub use stored::Stored;
+pub use trailer_page::{PatchFileHeader, RawTrailerPage, TrailerPage};
