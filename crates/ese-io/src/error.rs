@@ -34,6 +34,28 @@ pub enum Operation {
     Inspect,
 }
 
+impl Operation {
+    /// All operations, in the order of declaration.
+    pub const ALL: [Self; 11] = [
+        Self::Open,
+        Self::Read,
+        Self::Write,
+        Self::Sync,
+        Self::Length,
+        Self::Lock,
+        Self::Remove,
+        Self::Rename,
+        Self::List,
+        Self::CreateDirectory,
+        Self::Inspect,
+    ];
+
+    /// Whether the operation is about a name, not about an open file.
+    fn names(self) -> bool {
+        !matches!(self, Self::Read | Self::Write | Self::Sync | Self::Length | Self::Lock)
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -121,7 +143,9 @@ impl IoError {
         use std::io::ErrorKind as E;
         let kind = match error.kind() {
             E::NotFound => IoErrorKind::NotFound,
-            E::NotADirectory | E::InvalidFilename | E::InvalidInput => IoErrorKind::InvalidPath,
+            E::NotADirectory | E::InvalidFilename => IoErrorKind::InvalidPath,
+            // A name with a zero byte, or a directory moved into itself. Of an open file it is a fault of the device.
+            E::InvalidInput if operation.names() => IoErrorKind::InvalidPath,
             E::PermissionDenied | E::ReadOnlyFilesystem | E::IsADirectory => IoErrorKind::AccessDenied,
             E::WouldBlock | E::ResourceBusy | E::ExecutableFileBusy => IoErrorKind::InUse,
             E::AlreadyExists => IoErrorKind::AlreadyExists,

@@ -21,6 +21,20 @@ pub enum OpenMode {
     CreateOrOpen,
 }
 
+impl OpenMode {
+    /// Whether a missing file is created.
+    #[must_use]
+    pub const fn creates(self) -> bool {
+        matches!(self, Self::CreateNew | Self::CreateOrTruncate | Self::CreateOrOpen)
+    }
+
+    /// Whether the handle may write.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Read)
+    }
+}
+
 /// How to open a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenOptions {
@@ -81,49 +95,50 @@ pub struct Entry {
 /// A name space of files and directories.
 ///
 /// Creating, removing and renaming become durable with [`sync_directory`](Self::sync_directory) of the containing
-/// directory, as on every POSIX file system.
+/// directory, as on every POSIX file system. All storages give the same answers: `NotFound` means that the last name of
+/// a path is missing, `InvalidPath` that a directory on the way to it is. An empty path is the current directory.
 pub trait Storage: Send + Sync {
-    /// Opens a file.
+    /// Opens a regular file.
     ///
     /// # Errors
-    /// `NotFound`, `AlreadyExists`, `InvalidPath` (a directory of the path is missing), `AccessDenied`, `InUse`, …
+    /// `NotFound`, `AlreadyExists`, `InvalidPath`, `AccessDenied` (a directory, too), `InUse`, …
     fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>>;
 
     /// What `path` is.
     ///
     /// # Errors
-    /// `NotFound` and others.
+    /// `NotFound`, `InvalidPath` and others.
     fn inspect(&self, path: &Path) -> Result<Entry>;
 
-    /// The entries of a directory, sorted by path.
+    /// The files and directories in a directory, sorted by path.
     ///
     /// # Errors
-    /// `NotFound` and others.
+    /// `NotFound`, `InvalidPath` (not a directory) and others.
     fn list(&self, directory: &Path) -> Result<Vec<Entry>>;
 
     /// Creates one directory; the parent must exist.
     ///
     /// # Errors
-    /// `AlreadyExists`, `NotFound` or `InvalidPath` and others.
+    /// `AlreadyExists`, `InvalidPath` and others.
     fn create_directory(&self, path: &Path) -> Result<()>;
 
-    /// Deletes a file, or an empty directory.
+    /// Deletes a file, or an empty directory. Open handles of the file keep working.
     ///
     /// # Errors
-    /// `NotFound`, `DirectoryNotEmpty` and others.
+    /// `NotFound`, `InvalidPath`, `DirectoryNotEmpty` and others.
     fn remove(&self, path: &Path) -> Result<()>;
 
-    /// Renames a file or directory in one step. An existing target file is replaced; an existing target directory is
+    /// Renames a file or directory in one step. An existing file is replaced by a file; every other existing target is
     /// an error.
     ///
     /// # Errors
-    /// `NotFound`, `AlreadyExists` or `DirectoryNotEmpty`, and others.
+    /// `NotFound`, `InvalidPath`, `AlreadyExists` and others.
     fn rename(&self, from: &Path, to: &Path) -> Result<()>;
 
     /// Makes the names in a directory durable.
     ///
     /// # Errors
-    /// A device error.
+    /// `NotFound`, `InvalidPath`, a device error.
     fn sync_directory(&self, path: &Path) -> Result<()>;
 
     /// Whether something is there.
@@ -136,5 +151,42 @@ pub trait Storage: Send + Sync {
             Err(e) if matches!(e.kind, IoErrorKind::NotFound | IoErrorKind::InvalidPath) => Ok(false),
             Err(e) => Err(e),
         }
+    }
+}
+
+/// The directory that holds the name of `path`; the current directory (an empty path) for a bare name.
+#[must_use]
+pub fn parent_directory(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+/// A shared storage is a storage: wrappers take it as it is.
+impl<S: Storage + ?Sized> Storage for Arc<S> {
+    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>> {
+        (**self).open(path, options)
+    }
+
+    fn inspect(&self, path: &Path) -> Result<Entry> {
+        (**self).inspect(path)
+    }
+
+    fn list(&self, directory: &Path) -> Result<Vec<Entry>> {
+        (**self).list(directory)
+    }
+
+    fn create_directory(&self, path: &Path) -> Result<()> {
+        (**self).create_directory(path)
+    }
+
+    fn remove(&self, path: &Path) -> Result<()> {
+        (**self).remove(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        (**self).rename(from, to)
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<()> {
+        (**self).sync_directory(path)
     }
 }
