@@ -1,7 +1,20 @@
 //! Page cache, page editing, redo and B-tree navigation.
 
+mod cursor;
+mod page_cache;
 mod page_edit;
+mod page_operation;
+mod redo;
 
+pub use cursor::{
+    Cursor, FilePageSource, Found, LongValueProblem, LongValueReader, PageSource, Tree, TreeError,
+    TreeProblem,
+};
+pub use page_cache::{Fetched, FrameId, PageCache, PageCacheError, WriteAhead};
 pub use page_edit::{
     NewNode, NodeRef, PageEditError, PageImage, dehydrate, node_flags, page_flags, rehydrate, usable_prefix,
+};
+pub use redo::{
+    Handled, MissingPage, Redo, RedoDatabase, RedoError, RedoErrorKind, RedoMapEntry, RedoMaps,
+    RedoStatistics, Session, Version, VersionList, is_refused,
 };

@@ -8,6 +8,7 @@ mod exit;
 mod failure;
 #[allow(dead_code, reason = "shared by all subcommands")]
 mod output;
+mod progress;
 
 use std::process::ExitCode;
 
@@ -35,12 +36,14 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     Info(commands::info::Arguments),
+    Verify(commands::verify::Arguments),
 }
 
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Info(arguments) => commands::info::run(arguments, context),
+            Self::Verify(arguments) => commands::verify::run(arguments, context),
         }
     }
 }

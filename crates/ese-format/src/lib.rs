@@ -36,9 +36,10 @@ mod trailer_page;
 pub use backup_info::{BackupInfo, BackupInfoKind};
 pub use checkpoint::{Checkpoint, CheckpointFlags, CheckpointPair, RawCheckpoint};
 pub use checksum::{
-    BlockChecksum, CorrectedBits, HEADER_CHECKSUM_SEED, Kernel, NotVerified, PageCheck, PageChecksumForm,
-    PageNumberEvidence, PageVerdict, correct_page, header_checksum, header_checksum_matches, verify_page,
-    write_header_checksum, write_legacy_page_checksum, write_page_checksum,
+    BlockChecksum, CorrectedBits, DifferingBlock, HEADER_CHECKSUM_SEED, Kernel, NotVerified, PageCheck,
+    PageChecksumForm, PageNumberEvidence, PageVerdict, correct_page, first_differing_block, header_checksum,
+    header_checksum_matches, verify_page, write_header_checksum, write_legacy_page_checksum,
+    write_page_checksum,
 };
 pub use compression::{
     CompressionError, CompressionScheme, MAX_COMPRESSED_VALUE_LEN, compress_value, decode_seven_bit,

@@ -422,6 +422,32 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> PageImage<B> {
         Ok(())
     }
 
+    /// Overwrites the data of the node at `line` from `offset` on with one byte.
+    ///
+    /// # Errors
+    /// As [`overwrite_data`](Self::overwrite_data).
+    pub fn fill_data(&mut self, line: usize, offset: usize, fill: u8) -> Result<(), PageEditError> {
+        let len = self.node(line)?.data.len().saturating_sub(offset);
+        self.overwrite_data(line, offset, &vec![fill; len])
+    }
+
+    /// Slides the bodies together and overwrites the free space with one byte.
+    ///
+    /// # Errors
+    /// [`PageEditError::TagOutOfRange`] when bodies overlap.
+    #[doc(alias = "OverwriteUnusedSpace")]
+    pub fn fill_free_space(&mut self, fill: u8) -> Result<(), PageEditError> {
+        if self.contiguous_free() != self.free() {
+            self.compact()?;
+        }
+        let start = self.header_len() + self.used_end();
+        let end = start + self.contiguous_free();
+        if let Some(gap) = self.bytes_mut().get_mut(start..end) {
+            gap.fill(fill);
+        }
+        Ok(())
+    }
+
     /// Number of reserved tags as stored; 0 is the old form that means 1.
     #[must_use]
     pub fn stored_reserved_tags(&self) -> u16 {

@@ -149,6 +149,11 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         Ok(Self { bytes, header_len: size.page_header_len(), large: size.is_large() })
     }
 
+    /// A buffer of the page cache, whose length is right by construction.
+    pub(crate) fn of_frame(bytes: B, size: PageSize) -> Self {
+        Self { bytes, header_len: size.page_header_len(), large: size.is_large() }
+    }
+
     /// The whole page.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -170,13 +175,13 @@ impl<B: AsRef<[u8]>> PageImage<B> {
     /// Length of the data area: the page without its header.
     #[must_use]
     pub fn data_len(&self) -> usize {
-        self.bytes().len() - self.header_len
+        self.bytes().len().saturating_sub(self.header_len)
     }
 
     /// Longest body of a node on an otherwise empty page: data area less its own tag and that of the external header.
     #[must_use]
     pub fn largest_body(&self) -> usize {
-        self.data_len() - 2 * TAG_LEN
+        self.data_len().saturating_sub(2 * TAG_LEN)
     }
 
     /// The page's update counter.
@@ -383,6 +388,24 @@ impl<B: AsRef<[u8]>> PageImage<B> {
             }
         }
         Ok((low, exact))
+    }
+
+    /// On a branch page: the line in front of which a new separator belongs. The last line's key counts as greater
+    /// than everything.
+    ///
+    /// # Errors
+    /// As [`node`](Self::node).
+    pub fn seek_separator(&self, key: &[u8]) -> Result<usize, PageEditError> {
+        let (mut low, mut high) = (0, self.line_count().saturating_sub(1));
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.node(middle)?.compare_key(key).is_lt() {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(low)
     }
 
     /// On a branch page: the line to follow for a bookmark, the first one whose key is greater. The empty key of the

@@ -22,6 +22,7 @@ pub use block::BlockChecksum;
 pub use kernel::Kernel;
 pub use page::{PageChecksumForm, write_legacy_page_checksum, write_page_checksum};
 pub use verdict::{
-    CorrectedBits, NotVerified, PageCheck, PageNumberEvidence, PageVerdict, correct_page, verify_page,
+    CorrectedBits, DifferingBlock, NotVerified, PageCheck, PageNumberEvidence, PageVerdict, correct_page,
+    first_differing_block, verify_page,
 };
 pub use xor::{HEADER_CHECKSUM_SEED, header_checksum, header_checksum_matches, write_header_checksum};

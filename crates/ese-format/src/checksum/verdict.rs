@@ -194,6 +194,27 @@ pub fn correct_page(page: &mut [u8], number: PageNumber) -> PageCheck {
     check
 }
 
+/// A block of a page whose stored checksum is not that of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DifferingBlock {
+    /// Number of the block; always 0 on small pages.
+    pub block: u8,
+    /// The stored checksum.
+    pub expected: BlockChecksum,
+    /// The checksum of the bytes.
+    pub found: BlockChecksum,
+}
+
+/// The first block of a page whose checksum differs; `None` when all are right, or when the slice is no page. In the
+/// legacy form `ecc` is the page number.
+#[must_use]
+pub fn first_differing_block(page: &[u8], number: PageNumber) -> Option<DifferingBlock> {
+    let size = size_of_page(page).ok()?;
+    let pairs = stored_checksums(page, size).into_iter().zip(computed_checksums(page, size, number));
+    let (block, (expected, found)) = (0..).zip(pairs).find(|(_, (expected, found))| expected != found)?;
+    Some(DifferingBlock { block, expected, found })
+}
+
 fn verdict(page: &[u8], size: PageSize, number: PageNumber) -> PageVerdict {
     // A page with a non-zero checksum is not empty; most pages cost one comparison here.
     if page.first_chunk() == Some(&[0u8; 8]) && is_zero(page) {

@@ -1,0 +1,15 @@
+//! Verification of whole files: one pass over the file, every page or segment judged, findings collected.
+//!
+//! Recovery and backup stop at the first damage; verification goes on and tells all of it.
+
+mod chunks;
+mod database;
+mod error;
+mod finding;
+mod owned_space;
+mod page_tally;
+
+pub use database::{DatabaseVerification, HeaderReport, VerifyOptions, verify_database};
+pub use error::VerifyError;
+pub use finding::{DatabaseFinding, FindingPlace};
+pub use page_tally::{PageCounts, PageTally, is_trailer_page};

@@ -1,0 +1,52 @@
+//! One buffer of the cache.
+
+use ese_format::{LogPosition, PageNumber, PageSize};
+
+use ese_log::record::DatabaseSlot;
+
+pub(super) struct Frame {
+    pub(super) bytes: Box<[u8]>,
+    pub(super) slot: DatabaseSlot,
+    pub(super) page: PageNumber,
+    /// Position of the last record that changed the page since it was written.
+    pub(super) last_change: LogPosition,
+    /// The operation that used the buffer last.
+    pub(super) operation: u64,
+    pub(super) dirty: bool,
+    /// Used since the replacement hand passed by.
+    pub(super) recent: bool,
+    /// Holds a page.
+    pub(super) used: bool,
+}
+
+impl Frame {
+    pub(super) fn new(size: PageSize) -> Self {
+        Self {
+            bytes: vec![0; size.len()].into_boxed_slice(),
+            slot: DatabaseSlot(0),
+            page: PageNumber::NONE,
+            last_change: LogPosition::NONE,
+            operation: 0,
+            dirty: false,
+            recent: false,
+            used: false,
+        }
+    }
+
+    pub(super) fn place(&mut self, slot: DatabaseSlot, page: PageNumber, operation: u64) {
+        self.slot = slot;
+        self.page = page;
+        self.last_change = LogPosition::NONE;
+        self.operation = operation;
+        self.dirty = false;
+        self.recent = true;
+        self.used = true;
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.used = false;
+        self.dirty = false;
+        self.recent = false;
+        self.operation = 0;
+    }
+}

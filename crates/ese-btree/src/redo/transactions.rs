@@ -1,0 +1,191 @@
+//! Redo of the records that begin, commit and roll back, and of macros.
+
+use ese_format::{LogPosition, ObjectId};
+use ese_log::record::{
+    BeginLevels, DatabaseSlot, Macro as MacroRecord, Record, SessionId, SplitOperation, TransactionTime,
+    VersionId,
+};
+
+use super::Redo;
+use super::error::RedoErrorKind;
+use super::split::LeafOperation;
+
+type Result<T> = std::result::Result<T, RedoErrorKind>;
+
+impl Redo {
+    fn saw_transaction(&mut self, time: TransactionTime) {
+        if self.newest_transaction.is_before(time) {
+            self.newest_transaction = time;
+        }
+    }
+
+    pub(super) fn begin(&mut self, session: SessionId, levels: BeginLevels, time: Option<TransactionTime>) {
+        let position = self.position;
+        let session = self.sessions.get(session);
+        if !session.after_first_begin && levels.from() != 0 {
+            return;
+        }
+        if session.level == 0 {
+            if let Some(time) = time {
+                session.transaction = time;
+            }
+            session.start = position;
+        }
+        session.level = levels.from().saturating_add(levels.count());
+        session.after_first_begin = true;
+        if let Some(time) = time {
+            self.saw_transaction(time);
+        }
+    }
+
+    pub(super) fn commit(&mut self, session: SessionId, level_after: u8, time: Option<TransactionTime>) {
+        let position = self.position;
+        if let Some(time) = time {
+            self.saw_transaction(time);
+            self.last_commit = Some((position, time));
+            self.statistics.commits += 1;
+        }
+        let session = self.sessions.get(session);
+        if !session.after_first_begin {
+            return;
+        }
+        session.level = level_after;
+        if level_after == 0 {
+            session.reset();
+        } else {
+            session.versions.lower_to(level_after);
+        }
+    }
+
+    pub(super) fn rollback(&mut self, session: SessionId, levels: u8) {
+        let session = self.sessions.get(session);
+        if !session.after_first_begin {
+            return;
+        }
+        for _ in 0..levels {
+            if session.level == 0 {
+                break;
+            }
+            // What its Undo records did not take is of an index built beside updates: nothing to undo.
+            let level = session.level;
+            session.versions.drop_from(level);
+            session.level -= 1;
+        }
+        if session.level == 0 {
+            session.reset();
+        }
+    }
+
+    pub(super) fn refresh(&mut self, session: SessionId, time: TransactionTime) {
+        let session = self.sessions.get(session);
+        if session.after_first_begin {
+            session.level = 1;
+            session.transaction = time;
+        }
+    }
+
+    pub(super) fn begin_macro(&mut self, record: &MacroRecord) {
+        if self.sessions.get(record.session).after_first_begin {
+            self.sessions.begin_macro(record.session, record.db_time);
+        }
+    }
+
+    pub(super) fn abort_macro(&mut self, record: &MacroRecord) {
+        if let Some(group) = self.sessions.take_macro(record.session, record.db_time) {
+            self.sessions.recycle(group);
+        }
+    }
+
+    /// Keeps a record that has meaning only in a macro.
+    pub(super) fn keep_for_macro(
+        &mut self,
+        session: SessionId,
+        slot: DatabaseSlot,
+        time: ese_format::DbTime,
+        object: ObjectId,
+        raw: &[u8],
+    ) {
+        // Outside a macro it has no effect but on the counters.
+        self.takes_part(session, slot, time, object, Some(raw));
+    }
+
+    pub(super) fn commit_macro(&mut self, record: &MacroRecord) -> Result<()> {
+        if !self.sessions.get(record.session).after_first_begin {
+            return Ok(());
+        }
+        let Some(group) = self.sessions.take_macro(record.session, record.db_time) else {
+            return Err(RedoErrorKind::EmptyMacro);
+        };
+        let outcome = self.replay_macro(&group);
+        self.sessions.recycle(group);
+        outcome
+    }
+
+    fn replay_macro(&mut self, group: &super::session::Macro) -> Result<()> {
+        let mut records: Vec<(Record<'_>, LogPosition)> = Vec::with_capacity(group.ends.len());
+        for (bytes, position) in group.records() {
+            records.push((Record::decode(bytes)?, position));
+        }
+        match records.first().map(|(record, _)| record) {
+            None => Err(RedoErrorKind::EmptyMacro),
+            Some(Record::Split(_)) => self.replay_split(&records),
+            Some(Record::Merge(_)) => {
+                let mut merges = Vec::with_capacity(records.len());
+                for (record, _) in &records {
+                    let Record::Merge(merge) = record else {
+                        return Err(RedoErrorKind::BadMacro("a merge with another record"));
+                    };
+                    merges.push(*merge);
+                }
+                self.merge(&merges)
+            }
+            Some(Record::RootPageMove(moved)) => self.root_move(moved, &records),
+            Some(_) => Err(RedoErrorKind::BadMacro("it begins with neither split, merge nor root move")),
+        }
+    }
+
+    fn replay_split(&mut self, records: &[(Record<'_>, LogPosition)]) -> Result<()> {
+        let mut splits = Vec::with_capacity(records.len());
+        let mut leaf = None;
+        for (record, _) in records {
+            if leaf.is_some() {
+                return Err(RedoErrorKind::BadMacro("a record follows the operation of a split"));
+            }
+            match record {
+                Record::Split(split) => splits.push(*split),
+                Record::Insert(r) => {
+                    leaf = Some(LeafOperation {
+                        node: r.node,
+                        key: [r.key_prefix, r.key_suffix],
+                        data: r.data,
+                        replace_version: VersionId::NONE,
+                    });
+                }
+                Record::Replace(r) => {
+                    leaf = Some(LeafOperation {
+                        node: r.node,
+                        key: [&[], &[]],
+                        data: r.data,
+                        replace_version: VersionId::NONE,
+                    });
+                }
+                Record::FlagInsertAndReplaceData(r) => {
+                    leaf = Some(LeafOperation {
+                        node: r.node,
+                        key: [r.key, &[]],
+                        data: r.data,
+                        replace_version: r.replace_version,
+                    });
+                }
+                _ => return Err(RedoErrorKind::BadMacro("a split with a record that is no operation on it")),
+            }
+        }
+        let needs_leaf = splits
+            .last()
+            .is_some_and(|s| s.fields.operation != SplitOperation::NONE && !s.fields.new_page.is_none());
+        if needs_leaf && leaf.is_none() {
+            return Err(RedoErrorKind::BadMacro("a split without its operation"));
+        }
+        self.split(&splits, leaf)
+    }
+}

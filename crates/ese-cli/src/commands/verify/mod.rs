@@ -1,0 +1,105 @@
+//! `ese verify`: checks every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets.
+
+mod database;
+mod header_pair;
+mod kind;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use ese_io::{EntryKind, OpenOptions, Storage};
+
+use self::kind::Kind;
+use self::report::{FileReport, Verdict};
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// Check every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets
+///
+/// Files are only read. A directory stands for every file in it and below. Prints one result a file; exits with 3 when
+/// something was found.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// Files and directories
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// Runs the command. A path that fails does not keep the others from being verified.
+pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
+    let mut exit = Exit::Clean;
+    for path in &arguments.paths {
+        exit = exit.and(match verify_path(path, context) {
+            Ok(exit) => exit,
+            Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+            Err(failure) => {
+                context.output.failure(&failure);
+                failure.exit
+            }
+        });
+    }
+    Ok(exit)
+}
+
+fn verify_path(path: &Path, context: &Context) -> Result<Exit, Failure> {
+    if context.storage.inspect(path)?.kind == EntryKind::Directory {
+        return verify_directory(path, context, 0);
+    }
+    let report = verify_file(path, context)?;
+    let exit = match report.verdict {
+        Verdict::Clean => Exit::Clean,
+        Verdict::Findings => Exit::Findings,
+        Verdict::NotVerified => Exit::UnsupportedFormat,
+    };
+    context.output.result(|| report.to_text(), || report.to_json())?;
+    Ok(exit)
+}
+
+/// Directories inside directories that are followed: a guard against endless links.
+const MAX_DEPTH: usize = 16;
+
+/// Verifies every file below a directory. Files that are none of the engine's are told but do no harm.
+fn verify_directory(path: &Path, context: &Context, depth: usize) -> Result<Exit, Failure> {
+    let mut exit = Exit::Clean;
+    for entry in context.storage.list(path)? {
+        context.check_interrupt()?;
+        exit = exit.and(match entry.kind {
+            EntryKind::Directory if depth < MAX_DEPTH => verify_directory(&entry.path, context, depth + 1)?,
+            EntryKind::Directory => Exit::Clean,
+            EntryKind::File => match verify_file(&entry.path, context) {
+                Ok(report) => {
+                    context.output.result(|| report.to_text(), || report.to_json())?;
+                    match report.verdict {
+                        Verdict::Clean => Exit::Clean,
+                        Verdict::Findings => Exit::Findings,
+                        Verdict::NotVerified if report.kind == Kind::Unknown => Exit::Clean,
+                        Verdict::NotVerified => Exit::UnsupportedFormat,
+                    }
+                }
+                Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
+                Err(failure) => {
+                    context.output.failure(&failure);
+                    failure.exit
+                }
+            },
+        });
+    }
+    Ok(exit)
+}
+
+fn verify_file(path: &Path, context: &Context) -> Result<FileReport, Failure> {
+    context.check_interrupt()?;
+    let file = context.storage.open(path, OpenOptions::READ)?;
+    let start = kind::read_start(file.as_ref())?;
+    let kind = Kind::detect(path, &start, file.len()?);
+    let mut report = FileReport::new(path, kind);
+    match kind {
+        Kind::Database => database::verify(file.as_ref(), context, &mut report)?,
+        Kind::Patch => header_pair::verify_patch(&start, &mut report),
+        Kind::Checkpoint => header_pair::verify_checkpoint(&start, &mut report),
+        Kind::Blank | Kind::ReservedLog => {}
+        Kind::Log | Kind::FlushMap | Kind::Unknown => report.verdict = Verdict::NotVerified,
+    }
+    Ok(report)
+}
