@@ -10,6 +10,7 @@
 mod any;
 mod backup;
 mod body;
+mod diff;
 mod error;
 mod field;
 mod kind;
@@ -29,6 +30,7 @@ pub use any::Record;
 pub use backup::{
     Backup, Backup2, BackupMethod, BackupPath, BackupPhase, BackupScope, BackupStep, ExternalRestore,
 };
+pub use diff::{DiffEntries, DiffEntry, DiffError, DiffForm, append_diff_entry, apply_diff, make_diff};
 pub use error::{EncodeError, RecordError};
 pub use field::{FieldValue, FieldVisitor};
 pub use kind::RecordKind;

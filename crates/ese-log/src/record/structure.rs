@@ -133,7 +133,7 @@ pub struct BeforeImage<'a> {
     /// How it is stored.
     #[doc(alias = "fPreimageFlags")]
     pub flags: BeforeImageFlags,
-    /// The stored bytes; empty when no image was needed. See [`restore_image`](super::restore_image).
+    /// The stored bytes; empty when no image was needed.
     #[doc(alias = "cbPageBeforeImage")]
     pub bytes: &'a [u8],
 }
