@@ -35,13 +35,17 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Export(commands::export::Arguments),
     Info(commands::info::Arguments),
+    Tables(commands::tables::Arguments),
     Verify(commands::verify::Arguments),
 }
 
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Export(arguments) => commands::export::run(arguments, context),
+            Self::Tables(arguments) => commands::tables::run(arguments, context),
             Self::Info(arguments) => commands::info::run(arguments, context),
             Self::Verify(arguments) => commands::verify::run(arguments, context),
         }

@@ -4,15 +4,25 @@
 //! * [`InstanceState`] and [`ApiGate`]: the states of an instance and which refusal wins at the door of a call.
 //! * [`EventLog`]: the engine's numbered events, to `tracing` and to a sink of the caller's.
 
+mod catalog;
 mod event;
 mod parameter;
+mod reader;
 mod state;
 
+pub use catalog::{
+    CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogError, CatalogRow,
+    CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
+    TableDefinition, TableFlags, TupleLimits, decode_windows_1252,
+};
 pub use event::{
     Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
 };
 pub use parameter::{
     DefaultValue, FixedAfter, PARAMETERS, ParameterDescriptor, ParameterError, ParameterId, ParameterKind,
     ParameterRemarks, ParameterSet, ParameterStage, ParameterValue, Scope,
+};
+pub use reader::{
+    ColumnContent, DatabaseReader, DirtyPolicy, ReaderError, RowLayout, TableEntry, ValueReader,
 };
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};

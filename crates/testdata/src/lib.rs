@@ -49,6 +49,19 @@ pub fn reference(case: &str) -> Option<PathBuf> {
     Some(unpack_once(archive, case))
 }
 
+/// The bytes of `name` in a case's folder, or of `name.gz` unpacked; `None` when neither is there.
+#[must_use]
+pub fn text(folder: &Path, name: &str) -> Option<Vec<u8>> {
+    let path = folder.join(name);
+    if let Ok(bytes) = fs::read(&path) {
+        return Some(bytes);
+    }
+    let packed = fs::File::open(path.with_file_name(format!("{}.gz", path.file_name()?.to_str()?))).ok()?;
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// Every reference case that is present, by name.
 #[must_use]
 pub fn reference_cases() -> Vec<String> {

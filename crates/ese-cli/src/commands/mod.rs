@@ -1,4 +1,6 @@
 //! The subcommands, one file each: `Arguments` (clap) and `run(arguments, context)`.
 
+pub(crate) mod export;
 pub(crate) mod info;
+pub(crate) mod tables;
 pub(crate) mod verify;
