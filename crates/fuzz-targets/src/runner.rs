@@ -80,7 +80,8 @@ pub fn run(target: &Target, limits: &Limits, on_hang: fn(&Target, &Path)) -> Out
 
 fn run_inputs(target: &Target, limits: &Limits, watchdog: &Watchdog, message: &Mutex<String>) -> Outcome {
     let started = Instant::now();
-    let mut samples = (target.samples)();
+    let mut samples = kept_inputs(target);
+    samples.extend((target.samples)());
     samples.push(Vec::new());
     let mut generator = Generator::new(limits.seed);
     let mut peak = peak_address_space_kib();
@@ -116,6 +117,15 @@ fn run_inputs(target: &Target, limits: &Limits, watchdog: &Watchdog, message: &M
         done += 1;
     }
     Outcome::Clean(done + samples.len() as u64)
+}
+
+/// Inputs that once found something: `fuzz/regressions/<target>/*`, committed.
+fn kept_inputs(target: &Target) -> Vec<Vec<u8>> {
+    let folder = testdata::workspace_root().join("fuzz").join("regressions").join(target.name);
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+    files.sort();
+    files.iter().filter_map(|f| fs::read(f).ok()).collect()
 }
 
 /// Runs a kept input again, without protection.

@@ -26,3 +26,9 @@ fn collect(folder: &Path, endings: &[&str], limit: usize, found: &mut Vec<Vec<u8
         }
     }
 }
+
+/// Every `step`th page of the databases of a case.
+pub(crate) fn pages(case: &str, page_size: usize, step: usize) -> Vec<Vec<u8>> {
+    let databases = files(case, "files", &[".edb"], usize::MAX);
+    databases.iter().flat_map(|d| d.chunks_exact(page_size).step_by(step)).map(<[u8]>::to_vec).collect()
+}

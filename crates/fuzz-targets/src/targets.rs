@@ -1,11 +1,31 @@
 //! The targets, one file an area.
 
+mod btree_pages;
+mod compression;
+mod headers;
+mod log_records;
+mod names;
+mod pages;
+mod rows;
 mod values;
 
 use crate::Target;
 
 /// All targets.
-pub const TARGETS: &[Target] = &[Target { name: "values", run: values::run, samples: values::samples }];
+pub const TARGETS: &[Target] = &[
+    Target { name: "values", run: values::run, samples: values::samples },
+    Target { name: "database_header", run: headers::database, samples: headers::database_samples },
+    Target { name: "log_header", run: headers::log, samples: headers::log_samples },
+    Target { name: "checkpoint", run: headers::checkpoint, samples: headers::checkpoint_samples },
+    Target { name: "page_checksum", run: pages::checksum, samples: pages::samples },
+    Target { name: "page_view", run: pages::view, samples: pages::samples },
+    Target { name: "page_edit", run: btree_pages::edit, samples: btree_pages::samples },
+    Target { name: "before_image", run: btree_pages::before_image, samples: pages::samples },
+    Target { name: "row", run: rows::run, samples: rows::samples },
+    Target { name: "compressed_value", run: compression::run, samples: compression::samples },
+    Target { name: "log_record", run: log_records::run, samples: log_records::samples },
+    Target { name: "log_names", run: names::run, samples: names::samples },
+];
 
 /// The target of that name.
 #[must_use]

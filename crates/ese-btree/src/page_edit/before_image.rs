@@ -50,7 +50,10 @@ pub fn dehydrate(page: &[u8], size: PageSize) -> Result<Vec<u8>, PageEditError> 
     if body_end >= tag_start {
         return Ok(copy.bytes().to_vec());
     }
-    let free = copy.free() - (tag_start - body_end);
+    // A page that was never used says that nothing is free.
+    let free = copy.free().checked_sub(tag_start - body_end);
+    let free =
+        free.ok_or(PageEditError::BadBeforeImage { length: page.len(), what: "page without free space" })?;
     let bytes = copy.bytes();
     let mut out = bytes.get(..body_end).unwrap_or(&[]).to_vec();
     out.extend_from_slice(bytes.get(tag_start..).unwrap_or(&[]));
