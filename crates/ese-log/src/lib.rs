@@ -1,5 +1,6 @@
 //! Transaction logs of the Extensible Storage Engine.
 
+mod checkpoint_file;
 mod context;
 mod discovery;
 mod error;
@@ -14,13 +15,17 @@ mod walk;
 #[cfg(test)]
 mod write;
 
+pub use checkpoint_file::{CheckpointError, CheckpointFile, read_checkpoint, repair_checkpoint};
 pub use context::ReplayContext;
 pub use discovery::{LogFile, LogSet, choose_extension, find_streams};
 pub use error::LogError;
 pub use naming::{
     BaseName, GenerationDigits, InvalidBaseName, LogExtension, LogFileKind, LogFileName, LogNames,
 };
-pub use read::{GenerationReader, OpenLog, RawRecord, ScanOptions};
+pub use read::{
+    GenerationReader, OpenLog, RawRecord, ScanOptions, StreamEnd, StreamItem, StreamOptions, StreamReader,
+    check_follows,
+};
 pub use scan::{EndOfLog, LogDefect, LogDefectKind, Repair, RepairAction};
 pub use segment::{SegmentJudgement, flip_bit, judge_segment};
 pub use storage_error::storage_jet_error;

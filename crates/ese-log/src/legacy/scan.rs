@@ -137,6 +137,11 @@ impl LegacyScan {
         self.window.bytes(offset, count)
     }
 
+    /// Bytes that [`bytes`](Self::bytes) made available last.
+    pub(crate) fn held(&self, offset: u64, count: usize) -> &[u8] {
+        self.window.held(offset, count)
+    }
+
     /// The position of an offset in the file.
     pub(crate) fn position(&self, offset: u64) -> LogPosition {
         let size = u64::from(self.geometry.sector_size);

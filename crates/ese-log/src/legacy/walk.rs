@@ -20,6 +20,8 @@ pub(crate) struct LegacyWalker {
     limit: u64,
     /// Offset of the checksum record of the range verified last: no record may reach over it.
     barrier: u64,
+    /// Offset and length of the record delivered last.
+    current: (u64, usize),
     /// Position of the last record that was neither fill nor checksum, when it closes the stream.
     closed_at: Option<LogPosition>,
 }
@@ -45,12 +47,13 @@ impl LegacyWalker {
             cursor: start,
             limit: start,
             barrier: start,
+            current: (start, 0),
             closed_at: None,
         }
     }
 
-    /// The next record: its position, offset in the file and length. `None` at the end of the data.
-    pub(crate) fn next(&mut self) -> Result<Option<(LogPosition, u64, usize)>, LegacyStop> {
+    /// The position of the next record, or `None` at the end of the data.
+    pub(crate) fn next(&mut self) -> Result<Option<LogPosition>, LegacyStop> {
         loop {
             if self.cursor >= self.limit && !self.extend()? {
                 return Ok(None);
@@ -80,12 +83,15 @@ impl LegacyWalker {
                 }
                 continue;
             }
-            let (position, offset) = (self.scan.position(self.cursor), self.cursor);
+            // All of it in memory, for `current`.
+            self.scan.bytes(self.cursor, expected)?;
+            let position = self.scan.position(self.cursor);
+            self.current = (self.cursor, expected);
             self.cursor = end;
             if here != RecordKind::CHECKSUM {
                 self.closed_at = is_closing(here).then_some(position);
             }
-            return Ok(Some((position, offset, expected)));
+            return Ok(Some(position));
         }
     }
 
@@ -110,9 +116,9 @@ impl LegacyWalker {
         LegacyStop::Stream(self.scan.position(self.cursor), defect)
     }
 
-    /// The bytes of a record.
-    pub(crate) fn bytes(&mut self, offset: u64, len: usize) -> Result<&[u8], IoError> {
-        self.scan.bytes(offset, len)
+    /// The bytes of the record delivered last.
+    pub(crate) fn current(&self) -> &[u8] {
+        self.scan.held(self.current.0, self.current.1)
     }
 
     pub(crate) fn defect(&self) -> Option<LogDefect> {

@@ -77,9 +77,12 @@ impl Window {
                 }
             }
         }
-        let from = usize::try_from(offset - self.start).unwrap_or(usize::MAX);
-        let end = from.saturating_add(count);
-        let missing = || IoError::new(Operation::Read, IoErrorKind::EndOfFile, self.file.path()).at(offset);
-        self.buffer.get(from..end).ok_or_else(missing)
+        Ok(self.held(offset, count))
+    }
+
+    /// Bytes that are in memory already; empty when they are not.
+    pub(crate) fn held(&self, offset: u64, count: usize) -> &[u8] {
+        let from = offset.checked_sub(self.start).and_then(|from| usize::try_from(from).ok());
+        from.and_then(|from| self.buffer.get(from..from.checked_add(count)?)).unwrap_or(&[])
     }
 }

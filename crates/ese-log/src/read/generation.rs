@@ -29,6 +29,8 @@ pub struct GenerationReader {
     options: ScanOptions,
     start: LogPosition,
     body: Body,
+    /// The record found last.
+    current: Option<(LogPosition, Bytes)>,
     /// The end was reached, or an error delivered.
     done: bool,
     records: u64,
@@ -54,15 +56,19 @@ impl OpenLog {
         } else {
             Body::Legacy(Box::new(self.legacy_walker(options)))
         };
-        GenerationReader { log: self.clone(), options, start, body, done: false, records: 0 }
+        GenerationReader { log: self.clone(), options, start, body, current: None, done: false, records: 0 }
     }
 }
 
 /// Where the bytes of the record found lie.
+#[derive(Clone, Copy)]
 enum Bytes {
+    /// In the current segment.
     Segment { start: usize, end: usize },
+    /// In the walker, put together.
     Assembled,
-    File { offset: u64, len: usize },
+    /// In the piece of the file that the walker of major version 7 holds.
+    Piece,
 }
 
 impl GenerationReader {
@@ -85,28 +91,46 @@ impl GenerationReader {
     /// contradict themselves, [`LogError::Storage`] when the device fails. After an error there is nothing more.
     #[expect(clippy::should_implement_trait, reason = "the record borrows from the reader")]
     pub fn next(&mut self) -> Result<Option<RawRecord<'_>>, LogError> {
+        if self.advance()? { Ok(self.current()) } else { Ok(None) }
+    }
+
+    /// Goes to the next record; `false` at the end of the data. [`current`](Self::current) shows it.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn advance(&mut self) -> Result<bool, LogError> {
+        self.current = None;
         if self.done {
-            return Ok(None);
+            return Ok(false);
         }
-        let (position, bytes) = match self.find() {
-            Ok(Some(found)) => found,
+        match self.find() {
+            Ok(Some(found)) => {
+                self.records += 1;
+                self.current = Some(found);
+                Ok(true)
+            }
             Ok(None) => {
                 self.done = true;
-                return Ok(None);
+                Ok(false)
             }
             Err(error) => {
                 self.done = true;
-                return Err(error);
+                Err(error)
             }
+        }
+    }
+
+    /// The record that the reader stands at, if any.
+    #[must_use]
+    pub fn current(&self) -> Option<RawRecord<'_>> {
+        let (position, bytes) = self.current?;
+        let bytes = match (&self.body, bytes) {
+            (Body::Segments { scan, .. }, Bytes::Segment { start, end }) => scan.segment().get(start..end)?,
+            (Body::Segments { walker, .. }, Bytes::Assembled) => walker.assembled(),
+            (Body::Legacy(walker), Bytes::Piece) => walker.current(),
+            _ => return None,
         };
-        self.records += 1;
-        let bytes = match (&mut self.body, bytes) {
-            (Body::Segments { scan, .. }, Bytes::Segment { start, end }) => scan.segment().get(start..end),
-            (Body::Segments { walker, .. }, Bytes::Assembled) => Some(walker.assembled()),
-            (Body::Legacy(walker), Bytes::File { offset, len }) => Some(walker.bytes(offset, len)?),
-            _ => None,
-        };
-        Ok(Some(RawRecord { position, bytes: bytes.unwrap_or_default() }))
+        Some(RawRecord { position, bytes })
     }
 
     fn find(&mut self) -> Result<Option<(LogPosition, Bytes)>, LogError> {
@@ -127,7 +151,7 @@ impl GenerationReader {
                     }
                 }
                 Body::Legacy(walker) => match walker.next() {
-                    Ok(found) => found.map(|(at, offset, len)| (at, Bytes::File { offset, len })),
+                    Ok(found) => found.map(|at| (at, Bytes::Piece)),
                     Err(stop) => return Err(self.log.legacy_error(stop, self.options.context)),
                 },
             };
