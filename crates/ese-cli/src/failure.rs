@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use ese_format::JetError;
+use ese_format::{HeaderError, JetError};
 use ese_io::{IoError, IoErrorKind};
 use serde_json::{Map, Value};
 
@@ -44,6 +44,34 @@ impl Failure {
         failure.details.jet_error = Some(error);
         failure.details.advice = advice_for(error).map(str::to_owned);
         failure
+    }
+
+    /// A header that cannot be used.
+    pub(crate) fn header(error: &HeaderError, path: impl AsRef<Path>) -> Self {
+        let failure = Self::jet(error.jet_error(), error).file(path);
+        match error {
+            HeaderError::Truncated { expected, found, .. } => failure.expected(*expected).found(*found),
+            HeaderError::Checksum { expected, found, .. } => {
+                failure.expected(format!("{expected:08x}")).found(format!("{found:08x}"))
+            }
+            HeaderError::Magic { expected, found, .. } => {
+                failure.expected(format!("{expected:08x}")).found(format!("{found:08x}"))
+            }
+            HeaderError::FileType { expected, found, .. } => failure.expected(expected.0).found(found.0),
+            HeaderError::Version { expected, found, .. } | HeaderError::Field { expected, found, .. } => {
+                failure.expected(expected.clone()).found(found.clone())
+            }
+            HeaderError::UnsupportedPageSize { found, .. } => failure.found(*found),
+            HeaderError::PageSizeMismatch { expected, found, .. } => {
+                failure.expected(expected.bytes()).found(*found)
+            }
+            HeaderError::Signature { expected, found, .. } => {
+                failure.expected(expected.to_string()).found(found.to_string())
+            }
+            HeaderError::FileSize { expected, found, .. } => failure.expected(*expected).found(*found),
+            HeaderError::State { found, .. } => failure.expected("clean_shutdown").found(found.to_string()),
+            _ => failure,
+        }
     }
 
     /// The user's interruption.

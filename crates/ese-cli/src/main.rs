@@ -6,6 +6,8 @@ mod context;
 mod exit;
 #[allow(dead_code, reason = "shared by all subcommands")]
 mod failure;
+mod fields;
+mod file_kind;
 #[allow(dead_code, reason = "shared by all subcommands")]
 mod output;
 mod progress;

@@ -88,8 +88,8 @@ impl DatabaseHeaderPair {
     /// `ErrUtilReadSpecificShadowedHeader`.
     ///
     /// # Errors
-    /// [`HeaderError::Truncated`] for a file shorter than any header page, [`HeaderError::Checksum`] when a single
-    /// page size can be guessed from a damaged header, else [`HeaderError::NoValidCopy`].
+    /// [`HeaderError::Truncated`] for a file shorter than any header page or than the page size that its first copy
+    /// names, [`HeaderError::Checksum`] when that copy is whole, else [`HeaderError::NoValidCopy`].
     pub fn probe(start: &[u8]) -> Result<Self, HeaderError> {
         let mut primary = None;
         let mut secondary = None;
@@ -148,7 +148,7 @@ fn no_valid_copy(start: &[u8]) -> HeaderError {
         .and_then(|b| b.first_chunk::<4>())
         .and_then(|b| PageSize::new(u32::from_le_bytes(*b)).ok());
     match guess.map(|size| copy_at(start, HeaderCopy::Primary, size)) {
-        Some(Err(error @ HeaderError::Checksum { .. })) => error,
+        Some(Err(error @ (HeaderError::Checksum { .. } | HeaderError::Truncated { .. }))) => error,
         _ => HeaderError::NoValidCopy { structure },
     }
 }
