@@ -34,16 +34,9 @@ pub(super) fn parity(rows: &[[u8; ROW]], covers_itself: bool) -> BlockParity {
         *sum = add_row(row, &mut low);
     }
     let (high, total) = tree16(&sums);
-    let total_dwords = quads(total);
-    let [first, ..] = total_dwords;
     // The first eight bytes are lane 0 of vector 0: they are in the total and in no accumulator.
     let own = rows.first().filter(|_| covers_itself).and_then(|row| row.first_chunk());
-    let first = first ^ u64::from_le_bytes(own.copied().unwrap_or_default());
-    let [_, second, third, fourth] = total_dwords;
-    let folded = first ^ second ^ third ^ fourth;
-    let odd = |word: u64| word.count_ones() & 1;
-    let lanes = odd(folded >> 32) | odd(second ^ fourth) << 1 | odd(third ^ fourth) << 2;
-    let column = (folded >> 32) as u32 ^ (folded & 0xFFFF_FFFF) as u32;
+    let (column, lanes) = fold(total, u64::from_le_bytes(own.copied().unwrap_or_default()));
     let vectors = parities([low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]]);
     BlockParity { column, row: vectors << LANE_BITS | lanes }
 }
@@ -88,20 +81,38 @@ fn tree16(v: &[__m256i; 16]) -> ([__m256i; 4], __m256i) {
 #[target_feature(enable = "avx2")]
 fn parities(v: [__m256i; 8]) -> u32 {
     let x = |a, b| _mm256_xor_si256(a, b);
-    // Transposing and adding: each step halves the number of vectors, until lane k holds the fold of vector k.
-    let pair = |a, b| x(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
-    let four = |a, b| x(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
-    let [v0, v1, v2, v3, v4, v5, v6, v7] = v;
-    let lower = four(pair(v0, v1), pair(v2, v3));
-    let upper = four(pair(v4, v5), pair(v6, v7));
-    let all =
-        x(_mm256_permute2x128_si256::<0x20>(lower, upper), _mm256_permute2x128_si256::<0x31>(lower, upper));
+    let all = transpose(v);
     let all = x(all, _mm256_srli_epi32::<16>(all));
     let all = x(all, _mm256_srli_epi32::<8>(all));
     let all = x(all, _mm256_srli_epi32::<4>(all));
     let all = x(all, _mm256_srli_epi32::<2>(all));
     let all = x(all, _mm256_srli_epi32::<1>(all));
     _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_slli_epi32::<31>(all))).cast_unsigned()
+}
+
+/// Lane *k* is the XOR of the lanes of vector *k*: transposing and adding, where each step halves the number of vectors.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn transpose(v: [__m256i; 8]) -> __m256i {
+    let x = |a, b| _mm256_xor_si256(a, b);
+    let pair = |a, b| x(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+    let four = |a, b| x(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+    let [v0, v1, v2, v3, v4, v5, v6, v7] = v;
+    let lower = four(pair(v0, v1), pair(v2, v3));
+    let upper = four(pair(v4, v5), pair(v6, v7));
+    x(_mm256_permute2x128_si256::<0x20>(lower, upper), _mm256_permute2x128_si256::<0x31>(lower, upper))
+}
+
+/// The XOR of all eight `u32` of the total, without the eight bytes `own`, and for each bit of a lane's number the parity
+/// of the lanes that have it set.
+#[inline]
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) fn fold(total: __m256i, own: u64) -> (u32, u32) {
+    let [first, second, third, fourth] = quads(total);
+    let folded = first ^ own ^ second ^ third ^ fourth;
+    let odd = |word: u64| word.count_ones() & 1;
+    let lanes = odd(folded >> 32) | odd(second ^ fourth) << 1 | odd(third ^ fourth) << 2;
+    ((folded >> 32) as u32 ^ (folded & 0xFFFF_FFFF) as u32, lanes)
 }
 
 #[inline]
