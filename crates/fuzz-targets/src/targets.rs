@@ -2,7 +2,11 @@
 
 mod btree_pages;
 mod compression;
+mod database;
+mod file_starts;
 mod headers;
+mod legacy_log;
+mod log_file;
 mod log_records;
 mod names;
 mod pages;
@@ -24,6 +28,12 @@ pub const TARGETS: &[Target] = &[
     Target { name: "row", run: rows::run, samples: rows::samples },
     Target { name: "compressed_value", run: compression::run, samples: compression::samples },
     Target { name: "log_record", run: log_records::run, samples: log_records::samples },
+    Target { name: "file_kind", run: file_starts::kind, samples: file_starts::kind_samples },
+    Target { name: "trailer_page", run: file_starts::trailer, samples: file_starts::trailer_samples },
+    Target { name: "flush_map", run: file_starts::flush_map, samples: file_starts::flush_map_samples },
+    Target { name: "log_file", run: log_file::run, samples: log_file::samples },
+    Target { name: "legacy_log", run: legacy_log::run, samples: legacy_log::samples },
+    Target { name: "database", run: database::run, samples: database::samples },
     Target { name: "log_names", run: names::run, samples: names::samples },
 ];
 
