@@ -3,6 +3,8 @@
 mod bench;
 mod ci;
 mod fuzz;
+#[cfg(test)]
+mod house;
 mod report;
 mod step;
 
