@@ -5,6 +5,6 @@ mod verify;
 
 pub use progress::{NoProgress, Progress};
 pub use verify::{
-    DatabaseFinding, DatabaseVerification, FindingPlace, HeaderReport, PageCounts, PageTally, VerifyError,
-    VerifyOptions, is_trailer_page, verify_database,
+    DatabaseFinding, DatabaseVerification, FindingPlace, FlushMapVerification, HeaderReport, PageCounts,
+    PageTally, VerifyError, VerifyOptions, is_trailer_page, verify_database, verify_flush_map,
 };

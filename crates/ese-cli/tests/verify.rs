@@ -158,6 +158,58 @@ fn real_checkpoints_and_patch_files() {
 }
 
 #[test]
+fn real_logs_and_flush_maps() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = testdata::real_files();
+    for file in files.iter().filter(|f| f.kind == "log" || f.kind == "flush map") {
+        let name = format!("{}/{}", file.set, file.file);
+        let path = folder.path().join(Path::new(&file.file).file_name().unwrap());
+        let mut bytes = testdata::real_bytes(file).unwrap();
+        fs::write(&path, &bytes).unwrap();
+        let (report, exit) = one(&path);
+        assert_eq!((report["verdict"].as_str(), exit), (Some("clean"), 0), "{name}: {report}");
+        assert_eq!(report["kind"], file.kind.replace(' ', "_"), "{name}");
+        let segments = &report["segments"];
+        // "34 of 127 segments used, 1 shadow segment after them"
+        if file.counts.contains("segments used") {
+            let counts = format!("{} of {} segments used", segments["good"], segments["total"]);
+            assert!(file.counts.starts_with(&counts), "{name}: {counts}");
+            let shadow = u64::from(file.counts.contains("1 shadow segment"));
+            assert_eq!(segments["shadow"].as_u64(), Some(shadow), "{name}");
+        }
+        // Damage in the first part that holds anything, and in the header.
+        let place = if file.kind == "log" { 4096 + 100 } else { 8192 + 100 };
+        let empty = file.kind == "flush map" && report["pages"]["good"] == 0;
+        bytes[place] ^= 0x05;
+        fs::write(&path, &bytes).unwrap();
+        let (report, exit) = one(&path);
+        assert_eq!((report["verdict"].as_str(), exit), (Some("findings"), 3), "{name}: {report}");
+        assert!(empty || report["findings"][0]["jet_error"].is_i64(), "{name}: {report}");
+        bytes[place] ^= 0x05;
+        bytes[40] ^= 0x10;
+        fs::write(&path, &bytes).unwrap();
+        let (report, exit) = one(&path);
+        assert_eq!((report["findings"][0]["kind"].as_str(), exit), (Some("bad_header"), 3), "{name}");
+    }
+}
+
+#[test]
+fn files_without_content_are_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, len, kind) in
+        [("edbtmp.log", 8192, "blank_log"), ("edbres00001.jrs", 8192, "reserved_log"), ("db.pat", 0, "patch")]
+    {
+        let path = folder.path().join(name);
+        fs::write(&path, vec![0; len]).unwrap();
+        let (report, exit) = one(&path);
+        assert_eq!(
+            (report["kind"].as_str(), report["verdict"].as_str(), exit),
+            (Some(kind), Some("clean"), 0)
+        );
+    }
+}
+
+#[test]
 fn a_directory_stands_for_its_files() {
     let folder = tempfile::tempdir().unwrap();
     let Some(_) = copy_of("clean-p4k", "files/db.edb", folder.path()) else { return };

@@ -6,10 +6,12 @@ mod chunks;
 mod database;
 mod error;
 mod finding;
+mod flush_map;
 mod owned_space;
 mod page_tally;
 
 pub use database::{DatabaseVerification, HeaderReport, VerifyOptions, verify_database};
 pub use error::VerifyError;
 pub use finding::{DatabaseFinding, FindingPlace};
+pub use flush_map::{FlushMapVerification, verify_flush_map};
 pub use page_tally::{PageCounts, PageTally, is_trailer_page};

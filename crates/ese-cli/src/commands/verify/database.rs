@@ -1,7 +1,10 @@
 //! A database: every page, both headers.
 
-use ese_backup::{DatabaseFinding, DatabaseVerification, VerifyError, VerifyOptions, verify_database};
-use ese_format::HeaderPairStatus;
+use ese_backup::{
+    DatabaseFinding, DatabaseVerification, FindingPlace, PageCounts, VerifyError, VerifyOptions,
+    verify_database,
+};
+use ese_format::{HeaderCopy, HeaderPairStatus};
 use ese_io::File;
 use serde_json::Value;
 
@@ -30,19 +33,7 @@ pub(super) fn verify(file: &dyn File, context: &Context, report: &mut FileReport
 
 fn fill(verification: &DatabaseVerification, report: &mut FileReport) {
     report.page_size = Some(verification.page_size);
-    let pages = verification.pages;
-    report.counts = Some((
-        "pages",
-        vec![
-            ("total", pages.total),
-            ("good", pages.good),
-            ("corrected", pages.corrected),
-            ("uninitialized", pages.uninitialized),
-            ("bad", pages.bad),
-            ("backup_trailer", pages.backup_trailer),
-            ("not_verified", pages.not_verified),
-        ],
-    ));
+    report.counts = Some(("pages", counts(verification.pages)));
     let status = verification.header.status.map_or("both_bad", HeaderPairStatus::name);
     report.more.push(("header_copies", status.into()));
     let state = verification.header.header.as_ref().map(|header| header.state().to_string());
@@ -65,7 +56,21 @@ fn fill(verification: &DatabaseVerification, report: &mut FileReport) {
     }
 }
 
-fn describe(finding: &DatabaseFinding) -> Finding {
+/// The counts as they are printed.
+pub(super) fn counts(pages: PageCounts) -> Vec<(&'static str, u64)> {
+    vec![
+        ("total", pages.total),
+        ("good", pages.good),
+        ("corrected", pages.corrected),
+        ("uninitialized", pages.uninitialized),
+        ("bad", pages.bad),
+        ("backup_trailer", pages.backup_trailer),
+        ("not_verified", pages.not_verified),
+    ]
+}
+
+/// A finding as it is printed.
+pub(super) fn describe(finding: &DatabaseFinding) -> Finding {
     let (expected, found, text, more): (Value, Value, String, Vec<(&'static str, Value)>) = match finding {
         DatabaseFinding::BadHeader { copy, error, .. } => {
             let mut finding_of_copy = bad_header(*copy, error, error.jet_error());
@@ -110,7 +115,11 @@ fn describe(finding: &DatabaseFinding) -> Finding {
         other => (Value::Null, Value::Null, format!("{other:?}"), Vec::new()),
     };
     Finding {
-        place: Place::Page(finding.place().number()),
+        place: match finding.place() {
+            FindingPlace::PrimaryHeader => Place::Header(HeaderCopy::Primary),
+            FindingPlace::SecondaryHeader => Place::Header(HeaderCopy::Secondary),
+            FindingPlace::Page(page) => Place::Page(page.0),
+        },
         kind: finding.name(),
         expected,
         found,

@@ -1,8 +1,7 @@
 //! Files that are two copies of one header page: checkpoints and patch files.
 
 use ese_format::{
-    Checkpoint, HeaderCopy, HeaderError, HeaderPairStatus, HeaderStructure, JetError, PageSize,
-    header_checksum, header_checksum_matches,
+    Checkpoint, HeaderCopy, HeaderError, HeaderPairStatus, JetError, PatchFileHeader, TrailerPage,
 };
 use serde_json::Value;
 
@@ -19,38 +18,17 @@ pub(super) fn verify_checkpoint(start: &[u8], report: &mut FileReport) {
     judge(first.err(), second.err(), equal, JetError::CHECKPOINT_CORRUPT, report);
 }
 
-/// A patch file: empty since the trailer page took its place; before that two copies of one header page, with the
-/// backup's mark and the signatures, in front of patched pages.
+/// A patch file of Windows 7 and earlier: two copies of one header page, in front of patched pages.
 pub(super) fn verify_patch(start: &[u8], report: &mut FileReport) {
-    if start.is_empty() {
-        report.remarks.push("empty, as engines write it since the trailer page took its place".to_owned());
-        return;
-    }
-    let copy = |size: PageSize, index: usize| start.chunks(size.len()).nth(index).unwrap_or_default();
-    let sound = |size: PageSize, index: usize| {
-        let page = copy(size, index);
-        page.len() == size.len() && header_checksum_matches(page)
+    let Ok(patch) = PatchFileHeader::probe(start) else { return };
+    let size = patch.header.page_size();
+    report.page_size = Some(size);
+    let copy = |index: usize| {
+        let page = start.chunks(size.len()).nth(index).unwrap_or_default();
+        TrailerPage::parse(page).err()
     };
-    // The rest of the page is zeros, which fit into any smaller or larger size too: the one with two copies is right.
-    let mut sizes = PageSize::ALL.into_iter().rev();
-    let both = sizes.clone().find(|size| sound(*size, 0) && sound(*size, 1));
-    let size = both.or_else(|| sizes.find(|size| sound(*size, 0) || sound(*size, 1)));
-    report.page_size = size;
-    let size = size.unwrap_or(PageSize::DEFAULT);
-    let error = |index: usize| (!sound(size, index)).then(|| patch_error(copy(size, index), size));
-    let equal = copy(size, 0) == copy(size, 1);
-    judge(error(0), error(1), equal, JetError::READ_VERIFY_FAILURE, report);
-}
-
-fn patch_error(page: &[u8], size: PageSize) -> HeaderError {
-    let structure = HeaderStructure::PatchFileHeader;
-    match page.first_chunk::<4>() {
-        Some(stored) if page.len() == size.len() => {
-            let (expected, found) = (u32::from_le_bytes(*stored), header_checksum(page));
-            HeaderError::Checksum { structure, expected, found }
-        }
-        _ => HeaderError::Truncated { structure, expected: size.len(), found: page.len() },
-    }
+    let equal = patch.status == HeaderPairStatus::BothGood;
+    judge(copy(0), copy(1), equal, JetError::READ_VERIFY_FAILURE, report);
 }
 
 fn judge(
@@ -82,7 +60,7 @@ pub(super) fn bad_header(copy: HeaderCopy, error: &HeaderError, jet_error: JetEr
         _ => (Value::Null, Value::Null),
     };
     Finding {
-        place: Place::Page(if copy == HeaderCopy::Primary { -1 } else { 0 }),
+        place: Place::Header(copy),
         kind: "bad_header",
         expected,
         found,

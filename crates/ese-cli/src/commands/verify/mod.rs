@@ -1,19 +1,21 @@
 //! `ese verify`: checks every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets.
 
 mod database;
+mod flush_map;
 mod header_pair;
-mod kind;
+mod log;
 mod report;
 
 use std::path::{Path, PathBuf};
 
+use ese_format::FileKind;
 use ese_io::{EntryKind, OpenOptions, Storage};
 
-use self::kind::Kind;
 use self::report::{FileReport, Verdict};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::file_kind::{kind_name, read_start};
 
 /// Check every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets
 ///
@@ -73,7 +75,7 @@ fn verify_directory(path: &Path, context: &Context, depth: usize) -> Result<Exit
                     match report.verdict {
                         Verdict::Clean => Exit::Clean,
                         Verdict::Findings => Exit::Findings,
-                        Verdict::NotVerified if report.kind == Kind::Unknown => Exit::Clean,
+                        Verdict::NotVerified if report.kind == "unknown" => Exit::Clean,
                         Verdict::NotVerified => Exit::UnsupportedFormat,
                     }
                 }
@@ -91,15 +93,26 @@ fn verify_directory(path: &Path, context: &Context, depth: usize) -> Result<Exit
 fn verify_file(path: &Path, context: &Context) -> Result<FileReport, Failure> {
     context.check_interrupt()?;
     let file = context.storage.open(path, OpenOptions::READ)?;
-    let start = kind::read_start(file.as_ref())?;
-    let kind = Kind::detect(path, &start, file.len()?);
-    let mut report = FileReport::new(path, kind);
+    let start = read_start(file.as_ref())?;
+    let (kind, _) = FileKind::detect(&start);
+    let name = kind_name(kind, path);
+    let mut report = FileReport::new(path, name);
     match kind {
-        Kind::Database => database::verify(file.as_ref(), context, &mut report)?,
-        Kind::Patch => header_pair::verify_patch(&start, &mut report),
-        Kind::Checkpoint => header_pair::verify_checkpoint(&start, &mut report),
-        Kind::Blank | Kind::ReservedLog => {}
-        Kind::Log | Kind::FlushMap | Kind::Unknown => report.verdict = Verdict::NotVerified,
+        FileKind::Database | FileKind::TemporaryDatabase => {
+            database::verify(file.as_ref(), context, &mut report)?;
+        }
+        FileKind::Log => log::verify(file, &mut report)?,
+        FileKind::Checkpoint => header_pair::verify_checkpoint(&start, &mut report),
+        FileKind::FlushMap => flush_map::verify(file.as_ref(), context, &mut report)?,
+        FileKind::PatchFile => header_pair::verify_patch(&start, &mut report),
+        // Prepared and reserved logs hold nothing that could be wrong; an empty patch file is what engines write.
+        FileKind::Blank | FileKind::BlankLogPattern => {}
+        FileKind::Empty if name == "patch" => {
+            report
+                .remarks
+                .push("empty, as engines write it since the trailer page took its place".to_owned());
+        }
+        _ => report.verdict = Verdict::NotVerified,
     }
     Ok(report)
 }

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use ese_format::{JetError, PageSize};
+use ese_format::{HeaderCopy, JetError, PageSize};
 use serde_json::{Map, Value, json};
 
-use super::kind::Kind;
+use crate::file_kind::kind_description;
 
 /// The outcome for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +32,12 @@ impl Verdict {
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// A page: -1 and 0 are the header pages.
-    Page(i64),
+    /// A copy of a header; for programs pages -1 and 0, as the engine's tools number them.
+    Header(HeaderCopy),
+    /// A page.
+    Page(u32),
     /// A segment of a log; 0 is its header. Sectors of older logs are counted the same way.
-    #[allow(dead_code, reason = "logs are not verified yet")]
-    Segment(u64),
+    Segment(u16),
 }
 
 /// One finding.
@@ -66,7 +67,7 @@ const PRINTED_FINDINGS: usize = 100;
 pub(super) struct FileReport {
     path: PathBuf,
     /// What the file is.
-    pub(super) kind: Kind,
+    pub(super) kind: &'static str,
     /// The outcome.
     pub(super) verdict: Verdict,
     /// Page size, where known.
@@ -85,7 +86,7 @@ pub(super) struct FileReport {
 
 impl FileReport {
     /// A report of which nothing is known but that nothing was found.
-    pub(super) fn new(path: &Path, kind: Kind) -> Self {
+    pub(super) fn new(path: &Path, kind: &'static str) -> Self {
         Self {
             path: path.to_path_buf(),
             kind,
@@ -110,7 +111,7 @@ impl FileReport {
         let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
         put("schema", "ese-verify-1".into());
         put("path", self.path.to_string_lossy().into_owned().into());
-        put("kind", self.kind.name().into());
+        put("kind", self.kind.into());
         put("verdict", self.verdict.name().into());
         put("page_size", self.page_size.map_or(Value::Null, |size| size.bytes().into()));
         if let Some((unit, counts)) = &self.counts {
@@ -127,7 +128,7 @@ impl FileReport {
     }
 
     pub(super) fn to_text(&self) -> String {
-        let mut text = format!("{}: {}", self.path.display(), self.kind.description());
+        let mut text = format!("{}: {}", self.path.display(), kind_description(self.kind));
         if let Some(size) = self.page_size {
             let _ = write!(text, ", pages of {size} bytes");
         }
@@ -141,6 +142,7 @@ impl FileReport {
             let mut parts = Vec::new();
             for (name, count) in counts {
                 match *name {
+                    "total" if *count == 1 => parts.insert(0, format!("1 {}", unit.trim_end_matches('s'))),
                     "total" => parts.insert(0, format!("{count} {unit}")),
                     // The usual three are told even when there are none of them.
                     "good" | "uninitialized" | "bad" => {
@@ -157,8 +159,8 @@ impl FileReport {
         }
         for finding in self.findings.iter().take(PRINTED_FINDINGS) {
             let place = match finding.place {
-                Place::Page(-1) => "header".to_owned(),
-                Place::Page(0) => "second header".to_owned(),
+                Place::Header(HeaderCopy::Primary) => "header".to_owned(),
+                Place::Header(HeaderCopy::Secondary) => "second header".to_owned(),
                 Place::Page(page) => format!("page {page}"),
                 Place::Segment(segment) => format!("segment {segment}"),
             };
@@ -178,6 +180,8 @@ impl FileReport {
 impl Finding {
     fn to_json(&self) -> Value {
         let (unit, number): (_, Value) = match self.place {
+            Place::Header(HeaderCopy::Primary) => ("page", (-1).into()),
+            Place::Header(HeaderCopy::Secondary) => ("page", 0.into()),
             Place::Page(page) => ("page", page.into()),
             Place::Segment(segment) => ("segment", segment.into()),
         };
