@@ -123,6 +123,36 @@ mod tests {
         assert_eq!(Exit::Interrupted.and(Exit::Failed), Exit::Interrupted);
     }
 
+    /// The page lists every code, and nothing else.
+    #[test]
+    fn the_page_is_complete() {
+        let page = include_str!("../../../docs/exit-codes.md");
+        let listed: Vec<u8> = page
+            .lines()
+            .skip_while(|line| !line.starts_with("| code | name"))
+            .take_while(|line| !line.is_empty())
+            .filter_map(|line| line.split('|').nth(1)?.trim().parse().ok())
+            .collect();
+        let codes = [
+            Exit::Clean,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Findings,
+            Exit::RecoveryNeeded,
+            Exit::RequiredLogsMissing,
+            Exit::WouldLoseData,
+            Exit::UnsupportedFormat,
+            Exit::InUse,
+            Exit::Interrupted,
+        ]
+        .map(Exit::code);
+        assert_eq!(listed, codes);
+        let mut by_weight = [0, 3, 4, 7, 8, 5, 6, 1, 2, 130];
+        by_weight.reverse();
+        let order = by_weight.map(|code: u8| code.to_string()).join(", ");
+        assert!(page.contains(&format!("in this order: {order}.")), "{order}");
+    }
+
     #[test]
     fn engine_errors_choose_their_code() {
         assert_eq!(Exit::for_jet_error(JetError::REQUIRED_LOG_FILES_MISSING).code(), 5);

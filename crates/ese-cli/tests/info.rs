@@ -196,16 +196,95 @@ fn a_wrong_command_line() {
 }
 
 #[test]
-fn a_newer_format_is_shown_and_told() {
+fn other_formats_are_shown_and_told() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("newer.edb");
-    let mut bytes = fs::read(fixture("db.edb")).unwrap();
-    for offset in [0, 4096] {
-        bytes[offset + 232..offset + 236].copy_from_slice(&999_u32.to_le_bytes());
-        ese_format::write_header_checksum(&mut bytes[offset..offset + 4096]);
-    }
-    fs::write(&path, bytes).unwrap();
-    let (report, exit) = one(&path);
-    assert_eq!((exit, &report["version"]["update_major"]), (7, &999.into()));
+    let path = folder.path().join("other.edb");
+    let original = fs::read(fixture("db.edb")).unwrap();
+    let stamped = |field: usize, value: u32| {
+        let mut bytes = original.clone();
+        for offset in [0, 4096] {
+            bytes[offset + field..offset + field + 4].copy_from_slice(&value.to_le_bytes());
+            ese_format::write_header_checksum(&mut bytes[offset..offset + 4096]);
+        }
+        fs::write(&path, bytes).unwrap();
+        one(&path)
+    };
+    let (report, exit) = stamped(232, 999);
+    assert_eq!((exit, &report["version"]["update_major"]), (0, &999.into()));
+    assert_eq!(report["newer_format"], true);
+    let (report, exit) = stamped(8, 0x600);
+    assert_eq!((exit, &report["version"]["format"]), (7, &0x600.into()));
     assert_eq!(report["problems"][0]["jet_error"], -1209);
+}
+
+/// Every real file is what its manifest says: kind, page size, version, state. Only names are printed.
+#[test]
+fn real_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = testdata::real_files();
+    for (i, file) in files.iter().enumerate() {
+        // The names matter for reserved logs only; a number keeps them apart.
+        let place = folder.path().join(i.to_string());
+        fs::create_dir(&place).unwrap();
+        let path = place.join(Path::new(&file.file).file_name().unwrap());
+        fs::write(&path, testdata::real_bytes(file).unwrap()).unwrap();
+        let (report, exit) = one(&path);
+        let name = format!("{}/{}", file.set, file.file);
+        let same = |what: &str, found: String, expected: &str| {
+            assert!(found == expected, "{name}: {what} is {found}, expected {expected}");
+        };
+        assert_eq!(exit, 0, "{name}");
+        let kind = report["kind"].as_str().unwrap();
+        let expected = match file.kind.as_str() {
+            "flush map" => "flush_map",
+            "patch file" => "patch",
+            "reserved log" => "reserved_log",
+            "blank log" => "blank_log",
+            other => other,
+        };
+        same("kind", kind.to_owned(), expected);
+        if let Some(size) = file.page_size {
+            same("page size", report["page_size"].to_string(), &size.to_string());
+        }
+        let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap();
+        let position = |pointer: &str| {
+            let text = report.pointer(pointer).and_then(Value::as_str).unwrap();
+            let parts: Vec<_> =
+                text.split(',').map(|p| format!("{:x}", u32::from_str_radix(p, 16).unwrap())).collect();
+            parts.join(":")
+        };
+        match kind {
+            "database" => {
+                let version = format!(
+                    "{:#x},{},{}",
+                    number("/version/format"),
+                    number("/version/update_major"),
+                    number("/version/update_minor")
+                );
+                same("version", version, &file.version);
+                let state = match report["state"].as_str().unwrap() {
+                    "clean_shutdown" if report["header"]["lgposConsistent"].is_null() => {
+                        "clean (never logged)".to_owned()
+                    }
+                    "clean_shutdown" => format!("clean (consistent {})", position("/header/lgposConsistent")),
+                    _ => format!(
+                        "dirty (needs generations {:#x}..{:#x})",
+                        number("/log_required/min"),
+                        number("/log_required/max")
+                    ),
+                };
+                same("state", state, &file.state);
+            }
+            "log" => {
+                let version = ["format", "minor", "update_major", "update_minor"]
+                    .map(|part| number(&format!("/version/{part}")).to_string())
+                    .join(".");
+                same("version", version, &file.version);
+                same("state", format!("generation {:#x}", number("/generation")), &file.state);
+            }
+            "checkpoint" => same("state", format!("checkpoint {}", position("/checkpoint")), &file.state),
+            _ => {}
+        }
+    }
+    println!("{} real files", files.len());
 }

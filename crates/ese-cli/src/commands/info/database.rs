@@ -32,7 +32,12 @@ pub(super) fn fill(
         report.more("trailer", fields::to_json(&trailer.fields()));
     }
     report.check(header.check_database(None));
-    report.check(header.version().check_update(EngineFormatSetting::EngineDefault));
+    // A newer update of the known format can be shown; what it added is not known here.
+    let newer = header.version().check_update(EngineFormatSetting::EngineDefault).is_err();
+    report.more("newer_format", newer);
+    if newer {
+        report.line("note", "newer than every format known here: some of its structures may be unknown");
+    }
     report.header(header.fields());
     Ok(())
 }
