@@ -182,7 +182,7 @@ impl Redo {
 
     /// The attached databases, in the order of their slots.
     pub fn databases(&self) -> impl Iterator<Item = (DatabaseSlot, &RedoDatabase)> {
-        (0_u8..).zip(&self.databases).filter_map(|(slot, d)| Some((DatabaseSlot(slot), d.as_ref()?)))
+        (0..=u8::MAX).zip(&self.databases).filter_map(|(slot, d)| Some((DatabaseSlot(slot), d.as_ref()?)))
     }
 
     /// The sessions in the order of their numbers.
