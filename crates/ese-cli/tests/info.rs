@@ -288,3 +288,43 @@ fn real_files() {
     }
     println!("{} real files", files.len());
 }
+
+/// Damaged header pages: what the original's header dump said of each is what `ese info` says.
+#[test]
+fn recorded_verdicts_on_header_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mutated.edb");
+    let mut compared = 0;
+    for size in ["p4k", "p8k", "p32k"] {
+        let (Some(case), Some(base)) =
+            (testdata::reference(&format!("bitflips-{size}")), testdata::reference(&format!("clean-{size}")))
+        else {
+            continue;
+        };
+        let verdicts: Vec<Value> =
+            serde_json::from_str(&testdata::read_text(&case.join("verdicts.json")).unwrap()).unwrap();
+        let original = fs::read(base.join("files/db.edb")).unwrap();
+        for verdict in verdicts {
+            let flips: Vec<_> = verdict["where"].as_array().into_iter().flatten().collect();
+            if flips.is_empty() || !flips.iter().all(|f| f["file_page"].as_u64().is_some_and(|p| p <= 1)) {
+                continue;
+            }
+            let mut bytes = original.clone();
+            for flip in &flips {
+                bytes[flip["offset"].as_u64().unwrap() as usize] ^= 1 << flip["bit"].as_u64().unwrap();
+            }
+            fs::write(&path, bytes).unwrap();
+            let (report, exit) = one(&path);
+            match verdict["mh_err"].as_str() {
+                None => {
+                    let first = flips[0]["file_page"] == 0;
+                    let status = if first { "primary_bad" } else { "secondary_bad" };
+                    assert_eq!((exit, &report["header_copies"]), (3, &status.into()), "{verdict}");
+                }
+                Some(error) => assert_eq!((exit, &report["jet_error_name"]), (1, &error.into()), "{verdict}"),
+            }
+            compared += 1;
+        }
+    }
+    assert!(compared >= 15, "{compared}: the fixture alone has as many");
+}

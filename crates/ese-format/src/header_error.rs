@@ -208,6 +208,10 @@ impl HeaderError {
             Self::Signature { structure: S::TrailerPage, .. }
             | Self::Field { structure: S::TrailerPage, .. } => JetError::DATABASE_PATCH_FILE_MISMATCH,
             Self::Signature { .. } => JetError::BAD_LOG_SIGNATURE,
+            // Where there is one copy only, the engine gives the failed read as it is.
+            Self::Truncated { structure: S::LogHeader | S::FlushMapHeader | S::FlushMapPage, .. } => {
+                JetError::FILE_IO_BEYOND_EOF
+            }
             Self::Truncated { structure, .. }
             | Self::Checksum { structure, .. }
             | Self::NoValidCopy { structure }

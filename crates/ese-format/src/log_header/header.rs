@@ -148,7 +148,7 @@ impl LogHeader {
     /// Parses a header and checks its checksum, nothing else: see [`check`](Self::check).
     ///
     /// # Errors
-    /// [`HeaderError::Truncated`]; for a wrong checksum [`HeaderError::Version`] when the bytes look like a log of an
+    /// [`HeaderError::Truncated`] (JET_errFileIOBeyondEOF); for a wrong checksum [`HeaderError::Version`] when the bytes look like a log of an
     /// ancient engine, else [`HeaderError::Checksum`].
     pub fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
         let header = Self::parse_unverified(bytes)?;
@@ -310,7 +310,8 @@ mod tests {
     fn cut_and_flipped() {
         let bytes = LogHeader::new(LogVersion::segments(130, 280)).write();
         for len in [0, 1, 3, 670, 4095] {
-            assert!(matches!(LogHeader::parse(&bytes[..len]), Err(HeaderError::Truncated { .. })));
+            let error = LogHeader::parse(&bytes[..len]).unwrap_err();
+            assert_eq!(error.jet_error(), JetError::FILE_IO_BEYOND_EOF);
         }
         let mut flipped = bytes;
         flipped[4095] ^= 1;
