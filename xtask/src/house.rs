@@ -96,3 +96,33 @@ fn every_crate_of_the_workspace_has_its_lints() {
         assert!(text.contains("[lints]\nworkspace = true"), "{}", path.display());
     }
 }
+
+/// The modules at the top of a crate that the crate's section of ARCHITECTURE.md does not name.
+fn modules_left_out(architecture: &str, name: &str, modules: &[String]) -> Vec<String> {
+    let section =
+        architecture.split("\n### ").find(|s| s.starts_with(&format!("{name}\n"))).unwrap_or_default();
+    modules.iter().filter(|m| !section.contains(&format!("`{m}`"))).cloned().collect()
+}
+
+#[test]
+fn the_map_names_every_module() {
+    let root = workspace_root();
+    let architecture = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    for name in ["ese-format", "ese-io", "ese-log", "ese-btree", "ese-instance", "ese-backup"] {
+        let library = fs::read_to_string(root.join("crates").join(name).join("src/lib.rs")).unwrap();
+        let modules: Vec<String> = library
+            .lines()
+            .filter_map(|l| l.strip_prefix("pub mod ").or(l.strip_prefix("mod "))?.strip_suffix(';'))
+            .map(str::to_owned)
+            .collect();
+        assert!(!modules.is_empty(), "{name}");
+        assert_eq!(modules_left_out(&architecture, name, &modules), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn canary_a_module_left_out_is_found() {
+    let map = "# A\n\n### ese-x\n\n| `one`, `two` |\n\n### ese-y\n\n| `three` |\n";
+    let modules = ["one", "three"].map(str::to_owned);
+    assert_eq!(modules_left_out(map, "ese-x", &modules), ["three"]);
+}
