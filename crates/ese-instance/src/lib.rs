@@ -5,6 +5,7 @@
 //! * [`EventLog`]: the engine's numbered events, to `tracing` and to a sink of the caller's.
 
 mod catalog;
+mod deep;
 mod event;
 mod parameter;
 mod reader;
@@ -15,6 +16,7 @@ pub use catalog::{
     CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
     TableDefinition, TableFlags, TupleLimits, decode_windows_1252,
 };
+pub use deep::{DeepFinding, DeepProblem, DeepSummary, FindingSeverity, deep_verify};
 pub use event::{
     Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
 };
@@ -23,6 +25,7 @@ pub use parameter::{
     ParameterRemarks, ParameterSet, ParameterStage, ParameterValue, Scope,
 };
 pub use reader::{
-    ColumnContent, DatabaseReader, DirtyPolicy, ReaderError, RowLayout, TableEntry, ValueReader,
+    ColumnContent, DatabaseReader, DirtyPolicy, IndexEntries, IndexEntryBuilder, ReaderError, RowLayout,
+    TableEntry, ValueReader,
 };
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};

@@ -1,6 +1,7 @@
 //! `ese verify`: checks every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets.
 
 mod database;
+mod deep;
 mod flush_map;
 mod header_pair;
 mod log;
@@ -26,13 +27,16 @@ pub(crate) struct Arguments {
     /// Files and directories
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Databases: also check trees, space, catalog, records, long values and indexes against each other
+    #[arg(long)]
+    deep: bool,
 }
 
 /// Runs the command. A path that fails does not keep the others from being verified.
 pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Failure> {
     let mut exit = Exit::Clean;
     for path in &arguments.paths {
-        exit = exit.and(match verify_path(path, context) {
+        exit = exit.and(match verify_path(path, context, arguments.deep) {
             Ok(exit) => exit,
             Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
             Err(failure) => {
@@ -44,11 +48,11 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     Ok(exit)
 }
 
-fn verify_path(path: &Path, context: &Context) -> Result<Exit, Failure> {
+fn verify_path(path: &Path, context: &Context, deep: bool) -> Result<Exit, Failure> {
     if context.storage.inspect(path)?.kind == EntryKind::Directory {
-        return verify_directory(path, context, 0);
+        return verify_directory(path, context, deep, 0);
     }
-    let report = verify_file(path, context)?;
+    let report = verify_file(path, context, deep)?;
     let exit = match report.verdict {
         Verdict::Clean => Exit::Clean,
         Verdict::Findings => Exit::Findings,
@@ -62,14 +66,16 @@ fn verify_path(path: &Path, context: &Context) -> Result<Exit, Failure> {
 const MAX_DEPTH: usize = 16;
 
 /// Verifies every file below a directory. Files that are none of the engine's are told but do no harm.
-fn verify_directory(path: &Path, context: &Context, depth: usize) -> Result<Exit, Failure> {
+fn verify_directory(path: &Path, context: &Context, deep: bool, depth: usize) -> Result<Exit, Failure> {
     let mut exit = Exit::Clean;
     for entry in context.storage.list(path)? {
         context.check_interrupt()?;
         exit = exit.and(match entry.kind {
-            EntryKind::Directory if depth < MAX_DEPTH => verify_directory(&entry.path, context, depth + 1)?,
+            EntryKind::Directory if depth < MAX_DEPTH => {
+                verify_directory(&entry.path, context, deep, depth + 1)?
+            }
             EntryKind::Directory => Exit::Clean,
-            EntryKind::File => match verify_file(&entry.path, context) {
+            EntryKind::File => match verify_file(&entry.path, context, deep) {
                 Ok(report) => {
                     context.output.result(|| report.to_text(), || report.to_json())?;
                     match report.verdict {
@@ -90,7 +96,7 @@ fn verify_directory(path: &Path, context: &Context, depth: usize) -> Result<Exit
     Ok(exit)
 }
 
-fn verify_file(path: &Path, context: &Context) -> Result<FileReport, Failure> {
+fn verify_file(path: &Path, context: &Context, deep: bool) -> Result<FileReport, Failure> {
     context.check_interrupt()?;
     let file = context.storage.open(path, OpenOptions::READ)?;
     let start = read_start(file.as_ref())?;
@@ -100,6 +106,9 @@ fn verify_file(path: &Path, context: &Context) -> Result<FileReport, Failure> {
     match kind {
         FileKind::Database | FileKind::TemporaryDatabase => {
             database::verify(file.as_ref(), context, &mut report)?;
+            if deep {
+                deep::verify(&file, context, &mut report)?;
+            }
         }
         FileKind::Log => log::verify(file, &mut report)?,
         FileKind::Checkpoint => header_pair::verify_checkpoint(&start, &mut report),

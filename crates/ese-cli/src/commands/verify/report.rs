@@ -36,6 +36,8 @@ pub(super) enum Place {
     Header(HeaderCopy),
     /// A page.
     Page(u32),
+    /// No single page: a tree, or the database as a whole.
+    Whole,
     /// A segment of a log; 0 is its header. Sectors of older logs are counted the same way.
     Segment(u16),
 }
@@ -162,6 +164,7 @@ impl FileReport {
                 Place::Header(HeaderCopy::Primary) => "header".to_owned(),
                 Place::Header(HeaderCopy::Secondary) => "second header".to_owned(),
                 Place::Page(page) => format!("page {page}"),
+                Place::Whole => "database".to_owned(),
                 Place::Segment(segment) => format!("segment {segment}"),
             };
             let _ = write!(text, "\n  {place}: {}", finding.text);
@@ -183,11 +186,13 @@ impl Finding {
             Place::Header(HeaderCopy::Primary) => ("page", (-1).into()),
             Place::Header(HeaderCopy::Secondary) => ("page", 0.into()),
             Place::Page(page) => ("page", page.into()),
+            Place::Whole => ("page", Value::Null),
             Place::Segment(segment) => ("segment", segment.into()),
         };
         let mut object = json!({
             unit: number,
             "kind": self.kind,
+            "text": self.text,
             "expected": self.expected,
             "found": self.found,
             "jet_error": self.jet_error.map(|error| error.0),
