@@ -4,7 +4,7 @@ use super::block::BlockChecksum;
 use super::xor::header_checksum;
 use crate::{PageNumber, PageSize, UnsupportedPageSize};
 
-/// Byte of the page flags that holds [`NEW_CHECKSUM_FORMAT`] (flags are the `u32` at offset 36).
+/// Byte of the page flags that holds `NEW_CHECKSUM_FORMAT` (flags are the `u32` at offset 36).
 const FORMAT_FLAG_BYTE: usize = 37;
 /// Page flag 0x2000, "new checksum format", inside byte 37.
 #[doc(alias = "fPageNewChecksumFormat")]
