@@ -39,6 +39,7 @@ struct Program {
 enum Command {
     Export(commands::export::Arguments),
     Info(commands::info::Arguments),
+    Log(commands::log::Arguments),
     Tables(commands::tables::Arguments),
     Verify(commands::verify::Arguments),
 }
@@ -48,6 +49,7 @@ impl Command {
         match self {
             Self::Export(arguments) => commands::export::run(arguments, context),
             Self::Tables(arguments) => commands::tables::run(arguments, context),
+            Self::Log(arguments) => commands::log::run(arguments, context),
             Self::Info(arguments) => commands::info::run(arguments, context),
             Self::Verify(arguments) => commands::verify::run(arguments, context),
         }

@@ -45,7 +45,12 @@ proptest! {
             let mut again = Vec::new();
             record.encode(&mut again).unwrap();
             prop_assert_eq!(&again, &bytes, "{}", kind);
-            record.list_fields(&mut |_, _| {});
+            let mut names = Vec::new();
+            record.list_fields(&mut |name, _| names.push(name));
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            prop_assert_eq!(names.len(), count, "{} lists a name twice", kind);
             // One byte less or more is refused, and said to be the size.
             let mut longer = bytes.clone();
             longer.push(0);

@@ -2,5 +2,6 @@
 
 pub(crate) mod export;
 pub(crate) mod info;
+pub(crate) mod log;
 pub(crate) mod tables;
 pub(crate) mod verify;

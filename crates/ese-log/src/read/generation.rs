@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ese_format::LogPosition;
+use ese_format::{LogPosition, LogTime};
 
 use crate::error::LogError;
 use crate::legacy::LegacyWalker;
@@ -10,6 +10,9 @@ use crate::scan::{EndOfLog, LogDefect, SegmentScan};
 use crate::walk::{Found, Place, SegmentWalker};
 
 use super::open::{OpenLog, ScanOptions};
+
+/// Where a segment's time stands in its header.
+const SEGMENT_TIME_OFFSET: usize = 16;
 
 /// One record of a log: its position and its bytes, to be decoded by [`Record::decode`](crate::record::Record::decode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,17 @@ impl GenerationReader {
     #[must_use]
     pub fn record_count(&self) -> u64 {
         self.records
+    }
+
+    /// When the segment that the last record ended in was begun: the record was written then or later, but not later
+    /// than the next segment was begun. `None` before the first record, where the segment tells no time, and in major
+    /// version 7, which has no such times.
+    #[must_use]
+    #[doc(alias = "logtimeSegmentStart")]
+    pub fn segment_time(&self) -> Option<LogTime> {
+        let Body::Segments { scan, .. } = &self.body else { return None };
+        let stored = scan.segment().get(SEGMENT_TIME_OFFSET..)?.first_chunk::<8>()?;
+        Some(LogTime(*stored)).filter(|time| !time.is_none())
     }
 
     /// The next record, or `None` at the end of the data.

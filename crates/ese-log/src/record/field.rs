@@ -29,8 +29,6 @@ pub enum FieldValue<'a> {
     Bytes(&'a [u8]),
     /// Text.
     Text(Cow<'a, str>),
-    /// A list of page numbers.
-    Pages(Vec<u32>),
 }
 
 /// Receives the fields of a record one by one.

@@ -24,6 +24,7 @@ mod replace;
 mod size;
 mod space;
 mod structure;
+mod touch;
 mod transaction;
 
 pub use any::Record;

@@ -291,7 +291,11 @@ impl<'a> Body<'a> for Split<'a> {
 
     fn list_body(&self, visit: &mut FieldVisitor<'_>) {
         Field::list(&self.page, "page", visit);
-        Field::list(&self.fields, "fields", visit);
+        Field::list(&self.fields, "fields", &mut |name, value| match name {
+            "kind" => visit("split_kind", value),
+            "operation" => visit("split_operation", value),
+            _ => visit(name, value),
+        });
         visit("parent_key", FieldValue::Bytes(self.parent_key));
         visit("old_prefix", FieldValue::Bytes(self.old_prefix));
         visit("new_prefix", FieldValue::Bytes(self.new_prefix));
@@ -417,7 +421,11 @@ impl<'a> Body<'a> for Merge<'a> {
 
     fn list_body(&self, visit: &mut FieldVisitor<'_>) {
         Field::list(&self.page, "page", visit);
-        Field::list(&self.fields, "fields", visit);
+        Field::list(&self.fields, "fields", &mut |name, value| match name {
+            "kind" => visit("merge_kind", value),
+            "flags" => visit("merge_flags", value),
+            _ => visit(name, value),
+        });
         visit("parent_separator", FieldValue::Bytes(self.parent_separator));
         list_image(self.image, visit);
     }
