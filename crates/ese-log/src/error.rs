@@ -1,6 +1,7 @@
 //! What can go wrong with logs.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ese_format::{HeaderError, JetError, LogGeneration, LogPosition, LogTime};
 use ese_io::IoError;
@@ -79,6 +80,64 @@ pub enum LogError {
         /// The header's value.
         found: u64,
     },
+    /// A log that must not go into a backup.
+    #[error("{}: segment {sector} cannot be copied: {reason}", .file.display())]
+    CopyVerify {
+        /// The file.
+        file: PathBuf,
+        /// Number of the segment; 0 is the header.
+        sector: u16,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing can be logged any more since an earlier failure.
+    #[error("the log is down: {cause}")]
+    Down {
+        /// What took it down.
+        cause: Arc<LogError>,
+    },
+    /// No room for another log.
+    #[error("{}: no room for another log", .file.display())]
+    DiskFull {
+        /// The log being written.
+        file: PathBuf,
+    },
+    /// Records that no generation can hold.
+    #[error("records of {len} bytes do not fit into a log of {file_len} bytes")]
+    RecordTooLarge {
+        /// Bytes of the records.
+        len: usize,
+        /// Length of a log file in bytes.
+        file_len: u64,
+    },
+    /// The checkpoint is too far behind the log being written.
+    #[error("generation {tip} is too far from the checkpoint in generation {checkpoint} (limit {limit})")]
+    CheckpointTooDeep {
+        /// Generation being written.
+        tip: LogGeneration,
+        /// Generation of the checkpoint.
+        checkpoint: LogGeneration,
+        /// Generations that may lie between.
+        limit: u32,
+    },
+    /// A transaction that began too long ago.
+    #[error(
+        "generation {tip} is too far from generation {begin} where the transaction began (limit {limit})"
+    )]
+    TransactionTooLong {
+        /// Generation being written.
+        tip: LogGeneration,
+        /// Generation in which the transaction began.
+        begin: LogGeneration,
+        /// Generations that may lie between.
+        limit: u32,
+    },
+    /// No generation number is left.
+    #[error("generation {generation} is the last one that a stream can have")]
+    SequenceEnd {
+        /// The last generation.
+        generation: LogGeneration,
+    },
     /// A generation is missing though later ones are there.
     #[error("log generation {generation} is missing: {}", .file.display())]
     Missing {
@@ -101,6 +160,13 @@ impl LogError {
             Self::Records { context, .. } => context.corrupt_error(),
             Self::Sequence { .. } => JetError::INVALID_LOG_SEQUENCE,
             Self::SequenceChecksum { .. } => JetError::LOG_SEQUENCE_CHECKSUM_MISMATCH,
+            Self::CopyVerify { .. } => JetError::LOG_READ_VERIFY_FAILURE,
+            Self::Down { .. } => JetError::LOG_WRITE_FAIL,
+            Self::DiskFull { .. } => JetError::LOG_DISK_FULL,
+            Self::RecordTooLarge { .. } => JetError::LOG_BUFFER_TOO_SMALL,
+            Self::CheckpointTooDeep { .. } => JetError::CHECKPOINT_DEPTH_TOO_DEEP,
+            Self::TransactionTooLong { .. } => JetError::TRANSACTION_TOO_LONG,
+            Self::SequenceEnd { .. } => JetError::LOG_SEQUENCE_END,
             Self::Missing { .. } => JetError::MISSING_LOG_FILE,
         }
     }
@@ -116,7 +182,14 @@ impl LogError {
             | Self::Records { file, .. }
             | Self::Sequence { file, .. }
             | Self::SequenceChecksum { file, .. }
+            | Self::CopyVerify { file, .. }
+            | Self::DiskFull { file }
             | Self::Missing { file, .. } => Some(file),
+            Self::Down { cause } => cause.file(),
+            Self::RecordTooLarge { .. }
+            | Self::CheckpointTooDeep { .. }
+            | Self::TransactionTooLong { .. }
+            | Self::SequenceEnd { .. } => None,
         }
     }
 

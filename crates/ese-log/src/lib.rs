@@ -8,11 +8,12 @@ mod legacy;
 mod naming;
 mod read;
 pub mod record;
+mod retention;
 mod scan;
 mod segment;
 mod storage_error;
+mod verify;
 mod walk;
-#[cfg(test)]
 mod write;
 
 pub use checkpoint_file::{CheckpointError, CheckpointFile, read_checkpoint, repair_checkpoint};
@@ -26,7 +27,17 @@ pub use read::{
     GenerationReader, OpenLog, RawRecord, ScanOptions, StreamEnd, StreamItem, StreamOptions, StreamReader,
     check_follows,
 };
+pub use retention::{
+    BackupExtent, Deleted, MissingSinceBackup, Recycling, RecyclingState, TruncationState,
+    delete_generations, full_copy_range, incremental_copy_range, needed_generations, plan_recycling,
+    truncation_range,
+};
 pub use scan::{EndOfLog, LogDefect, LogDefectKind, Repair, RepairAction};
 pub use segment::{SegmentJudgement, flip_bit, judge_segment};
 pub use storage_error::storage_jet_error;
+pub use verify::{LogCopyCounts, LogCopyVerifier};
 pub use walk::StreamDefect;
+pub use write::{
+    AppendOptions, Appended, LogEnvironment, LogEvent, LogSettings, LogSpace, LogWriter, LogWriterParts,
+    RecordBatch, WriteOrder,
+};

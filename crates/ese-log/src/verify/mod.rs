@@ -1,0 +1,5 @@
+//! Verification of whole files.
+
+mod copy;
+
+pub use copy::{LogCopyCounts, LogCopyVerifier};

@@ -1,0 +1,268 @@
+//! New generations: the first of a stream, the next one, and going on after recovery.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ese_format::{LogFlags, LogGeneration, LogHeader, LogPosition, LogTime, LogVersion, Signature};
+use ese_io::{IoErrorKind, OpenMode, OpenOptions, Randomness, Storage};
+
+use crate::error::LogError;
+use crate::read::StreamEnd;
+use crate::scan::{Repair, RepairAction};
+use crate::segment::SEGMENT_SIZE;
+
+use super::buffer::LogBuffer;
+use super::environment::LogEvent;
+use super::new_file::{NewFile, Prepared, write_header};
+use super::reserve::ReservePool;
+use super::segment_file::SegmentFile;
+use super::writer::{Buffer, LogWriter, LogWriterParts, Output};
+
+/// From this generation on the end of the numbers is announced.
+#[doc(alias = "lGenerationMaxWarningThreshold")]
+const WARNING_FROM: u32 = 0x4000_0000;
+const WARNING_EVERY: u32 = 20_000;
+/// From this generation on it is announced more often.
+#[doc(alias = "lGenerationMaxPanicThreshold")]
+const PANIC_FROM: u32 = 0x7FFF_F000;
+const PANIC_EVERY: u32 = 10;
+
+/// Records of the first data segment begin here.
+const FIRST_SECTOR: u16 = 1;
+
+/// The generation that a new one follows.
+struct Previous<'a> {
+    header: &'a LogHeader,
+    accumulated_checksum: u64,
+}
+
+impl LogWriter {
+    /// Creates a new stream: its first generation, with a signature of its own. There must be no log of that name.
+    ///
+    /// # Errors
+    /// Whatever [`LogEnvironment::stream_begins`](super::LogEnvironment::stream_begins) returned, [`LogError::Storage`],
+    /// [`LogError::DiskFull`].
+    #[doc(alias = "ErrLGCreateNewLogStream")]
+    pub fn create(parts: LogWriterParts, randomness: &dyn Randomness) -> Result<Self, LogError> {
+        let created = LogTime::from_unix_ms(parts.clock.unix_ms());
+        let signature = Signature { random: randomness.next_u32(), created, computer_name: [0; 16] };
+        let generation = parts.settings.first_generation;
+        let first = LogPosition::new(generation.0, FIRST_SECTOR, 0);
+        parts.environment.stream_begins(&signature, first)?;
+        Self::begin(parts, None, generation, signature, None)
+    }
+
+    /// Begins the generation after the last one read. Usually that one is archived and there is no log being written: the
+    /// state that a crash between the two renames of a roll leaves. The temporary file is rebuilt, whatever it holds.
+    /// When the last one is the log being written, it is archived as it is.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`], [`LogError::DiskFull`], [`LogError::SequenceEnd`].
+    pub fn begin_after(parts: LogWriterParts, last: &StreamEnd) -> Result<Self, LogError> {
+        let previous = Previous { header: &last.header, accumulated_checksum: last.end.accumulated_checksum };
+        let (generation, signature) = (last.header.generation().next(), last.header.signature());
+        let old = last.is_current.then_some(last.file.as_path());
+        Self::begin(parts, Some(&previous), generation, signature, old)
+    }
+
+    /// Goes on in the log being written, at the start of the segment behind its last valid one. A segment that was read from
+    /// its shadow is written back first, because the shadow's place is needed.
+    ///
+    /// When a crash cut the last record, the first one appended must be a `RecoveryUndo2`: readers take nothing else behind
+    /// a cut record.
+    ///
+    /// A log of major version 7 is archived as it is, and the next generation begins.
+    ///
+    /// # Errors
+    /// [`LogError::Storage`]; [`LogError::Damaged`] for a log that ends in damage.
+    pub fn resume(parts: LogWriterParts, last: &StreamEnd) -> Result<Self, LogError> {
+        if let Some(defect) = last.end.defect {
+            let (file, position) = (last.file.clone(), last.end.end);
+            return Err(LogError::Damaged { file, position, defect, context: crate::ReplayContext::Soft });
+        }
+        if !last.header.version().has_segments() {
+            return Self::begin_after(parts, last);
+        }
+        let file = parts.storage.open(&last.file, OpenOptions::new(OpenMode::ReadWrite))?;
+        let mut copied = false;
+        for repair in &last.end.repairs {
+            if let Repair { sector, action: RepairAction::CopyShadow } = *repair {
+                let mut shadow = vec![0; SEGMENT_SIZE];
+                let offset = u64::from(sector) * SEGMENT_SIZE as u64;
+                file.read_exact_at(offset + SEGMENT_SIZE as u64, &mut shadow)?;
+                file.write_at(offset, &shadow)?;
+                copied = true;
+            }
+        }
+        if copied {
+            file.sync()?;
+        }
+        let generation = last.header.generation().0;
+        let order = parts.settings.write_order;
+        let segments = SegmentFile::new(file, generation, order, last.end.accumulated_checksum);
+        let (header, sector) = (last.header.clone(), last.end.end.sector);
+        Ok(Self::with_output(parts, segments, last.file.clone(), header, sector))
+    }
+
+    fn begin(
+        parts: LogWriterParts,
+        previous: Option<&Previous<'_>>,
+        generation: LogGeneration,
+        signature: Signature,
+        old: Option<&Path>,
+    ) -> Result<Self, LogError> {
+        let mut reserves =
+            ReservePool::new(parts.directory.clone(), parts.names.clone(), parts.settings.file_len(), 0);
+        let (file, header) = new_generation(&parts, previous, generation, signature, &mut reserves, old)?;
+        let path = parts.directory.join(parts.names.current());
+        Ok(Self::with_output(parts, file, path, header, FIRST_SECTOR))
+    }
+
+    /// Begins a new generation now, whatever the old one holds.
+    ///
+    /// # Errors
+    /// [`LogError::Down`] when the old generation cannot be completed or the new one not created: the log is down then.
+    pub fn roll(&self) -> Result<(), LogError> {
+        let mut output = self.output.lock();
+        let mut buffer = self.buffer.lock();
+        super::writer::check_up(&buffer)?;
+        self.roll_locked(&mut output, &mut buffer)
+    }
+
+    /// Completes the generation and begins the next one. Nobody appends meanwhile.
+    pub(super) fn roll_locked(&self, output: &mut Output, buffer: &mut Buffer) -> Result<(), LogError> {
+        buffer.log.close();
+        if let Some(flush) = buffer.log.take(true) {
+            let end = flush.end;
+            if let Err(error) = output.file.write(flush) {
+                return Err(self.take_down(buffer, error.into()));
+            }
+            self.set_durable(end);
+        }
+        let parts = &self.parts;
+        let generation = buffer.header.generation().next();
+        let previous =
+            Previous { header: &buffer.header, accumulated_checksum: output.file.accumulated_checksum() };
+        let (signature, old) = (buffer.header.signature(), Some(output.path.as_path()));
+        let made = new_generation(parts, Some(&previous), generation, signature, &mut output.reserves, old);
+        match made {
+            Ok((file, header)) => {
+                output.file = file;
+                output.path = parts.directory.join(parts.names.current());
+                buffer.log = LogBuffer::new(generation.0, FIRST_SECTOR, header.file_sectors());
+                buffer.header = header;
+                self.set_durable(buffer.log.tip());
+                Ok(())
+            }
+            Err(error) => {
+                parts.environment.event(&LogEvent::NewLogFailed { error: &error });
+                Err(self.take_down(buffer, error))
+            }
+        }
+    }
+}
+
+/// Creates a generation under the current name, archiving the log that has it. `old` is its path.
+#[doc(alias = "ErrLGINewLogFile")]
+fn new_generation(
+    parts: &LogWriterParts,
+    previous: Option<&Previous<'_>>,
+    generation: LogGeneration,
+    signature: Signature,
+    reserves: &mut ReservePool,
+    old: Option<&Path>,
+) -> Result<(SegmentFile, LogHeader), LogError> {
+    let storage: &dyn Storage = &*parts.storage;
+    let closing = previous.map_or(LogGeneration(0), |p| p.header.generation());
+    announce_end(parts, closing);
+    if generation > LogGeneration::MAX {
+        return Err(LogError::SequenceEnd { generation: closing });
+    }
+    if previous.is_some() {
+        parts.environment.write_checkpoint();
+    }
+    let new_file = NewFile {
+        storage,
+        directory: &parts.directory,
+        names: &parts.names,
+        environment: &*parts.environment,
+        file_len: parts.settings.file_len(),
+        circular: parts.settings.circular,
+        keeps_flush_maps: parts.settings.keeps_flush_maps,
+        closing,
+    };
+    let Prepared { file, from_reserve } = new_file.obtain(reserves)?;
+    let header = header(parts, previous, generation, signature, from_reserve)?;
+    write_header(&*file, &header)?;
+    // Names become durable in the order of the changes: after a crash the old log is the current one, or archived with the
+    // new one under its temporary name, or archived with the new one in its place.
+    let (current, temporary) = (parts.names.current(), parts.names.temporary());
+    if let Some(old) = old {
+        storage.rename(old, &parts.directory.join(parts.names.archived(closing)))?;
+    }
+    let current = parts.directory.join(current);
+    if old.is_none() && storage.exists(&current)? {
+        let error = ese_io::IoError::new(ese_io::Operation::Rename, IoErrorKind::AlreadyExists, current);
+        return Err(error.into());
+    }
+    storage.rename(&parts.directory.join(temporary), &current)?;
+    storage.sync_directory(&parts.directory)?;
+    parts.environment.generation_opened(&header)?;
+    let order = parts.settings.write_order;
+    Ok((SegmentFile::new(Arc::clone(&file), generation.0, order, 0), header))
+}
+
+fn header(
+    parts: &LogWriterParts,
+    previous: Option<&Previous<'_>>,
+    generation: LogGeneration,
+    signature: Signature,
+    from_reserve: bool,
+) -> Result<LogHeader, LogError> {
+    let settings = &parts.settings;
+    let desired = settings.version;
+    // A stream never goes back, part by part.
+    let version = previous.map_or(desired, |p| {
+        let old = p.header.version();
+        LogVersion {
+            major: desired.major.max(old.major),
+            minor: desired.minor,
+            update_major: desired.update_major.max(if old.has_segments() { old.update_major } else { 0 }),
+            update_minor: desired.update_minor.max(if old.has_segments() { old.update_minor } else { 0 }),
+        }
+    });
+    let mut header = LogHeader::new(version);
+    header.set_generation(generation);
+    header.set_file_sectors(settings.file_segments);
+    // The largest page size is 32768.
+    header.set_page_size_field(u16::try_from(settings.page_size.bytes()).unwrap_or(0));
+    header.set_create_time(LogTime::from_unix_ms(parts.clock.unix_ms()));
+    header.set_signature(signature);
+    header.set_parameters(settings.parameters);
+    header.set_checkpoint(parts.environment.checkpoint());
+    header.set_engine_format(settings.engine_format);
+    let mut flags = LogFlags::empty();
+    flags.set(LogFlags::RESERVED_LOG, from_reserve);
+    flags.set(LogFlags::CIRCULAR_LOGGING_CURRENT, settings.circular);
+    if let Some(previous) = previous {
+        header.set_previous_create_time(previous.header.create_time());
+        header.set_previous_segments_checksum(previous.accumulated_checksum);
+        let ever = LogFlags::CIRCULAR_LOGGING_CURRENT | LogFlags::CIRCULAR_LOGGING_HISTORY;
+        flags.set(LogFlags::CIRCULAR_LOGGING_HISTORY, previous.header.flags().intersects(ever));
+    }
+    header.set_flags(flags);
+    let attachments = parts.environment.attachments(generation);
+    header
+        .set_attachments(&attachments)
+        .map_err(|error| LogError::Header { file: parts.directory.join(parts.names.temporary()), error })?;
+    Ok(header)
+}
+
+#[doc(alias = "CheckForGenerationOverflow")]
+fn announce_end(parts: &LogWriterParts, current: LogGeneration) {
+    let every = if current.0 > PANIC_FROM { PANIC_EVERY } else { WARNING_EVERY };
+    if current.0 > WARNING_FROM && current.0.is_multiple_of(every) {
+        let highest = LogGeneration::MAX_NORMAL;
+        parts.environment.event(&LogEvent::AlmostOutOfGenerations { current, highest });
+    }
+}

@@ -1,0 +1,65 @@
+//! What a log writer is told once.
+
+use ese_format::{EngineFormatVersion, LogGeneration, LogVersion, PageSize, RawLogParameters};
+
+use super::segment_file::WriteOrder;
+
+/// Settings of a log writer, fixed for its life.
+#[derive(Clone, Debug)]
+pub struct LogSettings {
+    /// Segments of a new log file, header and shadow segment included: its length divided by 4096. At least 3.
+    #[doc(alias = "JET_paramLogFileSize")]
+    pub file_segments: u16,
+    /// Bytes that may wait in memory before an append writes them out.
+    #[doc(alias = "JET_paramLogBuffers")]
+    pub buffer_bytes: usize,
+    /// Page size of the databases.
+    pub page_size: PageSize,
+    /// Version of new logs; a stream that is newer stays as it is, part by part.
+    pub version: LogVersion,
+    /// Format version of this engine, for the header.
+    pub engine_format: EngineFormatVersion,
+    /// Parameters for the header.
+    pub parameters: RawLogParameters,
+    /// Whether logs that are no longer needed are recycled.
+    #[doc(alias = "JET_paramCircularLog")]
+    pub circular: bool,
+    /// Whether lost flushes are tracked in flush maps, which makes circular logging keep a few more logs.
+    pub keeps_flush_maps: bool,
+    /// Reserve logs to keep: 2, or 10 with aggressive rollover. 0 for none.
+    pub reserve_logs: u32,
+    /// Generations that may lie between the checkpoint and the tip before appends are refused.
+    #[doc(alias = "JET_paramCheckpointTooDeep")]
+    pub checkpoint_too_deep: u32,
+    /// First generation of a new stream.
+    pub first_generation: LogGeneration,
+    /// Order of writes within a flush.
+    pub write_order: WriteOrder,
+}
+
+impl LogSettings {
+    /// The engine's defaults: files of 5 MiB, everything else as an instance without parameters has it.
+    #[must_use]
+    pub fn new(page_size: PageSize, version: LogVersion, engine_format: EngineFormatVersion) -> Self {
+        Self {
+            file_segments: 1280,
+            buffer_bytes: 512 * 1024,
+            page_size,
+            version,
+            engine_format,
+            parameters: RawLogParameters::default(),
+            circular: false,
+            keeps_flush_maps: false,
+            reserve_logs: 2,
+            checkpoint_too_deep: 0x1_0000,
+            first_generation: LogGeneration(1),
+            write_order: WriteOrder::OnePiece,
+        }
+    }
+
+    /// Length of a file in bytes.
+    #[must_use]
+    pub fn file_len(&self) -> u64 {
+        u64::from(self.file_segments) * ese_format::LOG_SEGMENT_SIZE as u64
+    }
+}
