@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "log_file", run: log_file::run, samples: log_file::samples },
     Target { name: "legacy_log", run: legacy_log::run, samples: legacy_log::samples },
     Target { name: "database", run: database::run, samples: database::samples },
+    Target { name: "deep_verify", run: database::deep, samples: database::samples },
     Target { name: "redo", run: redo::run, samples: redo::samples },
     Target { name: "log_names", run: names::run, samples: names::samples },
 ];

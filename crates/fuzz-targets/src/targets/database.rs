@@ -11,6 +11,7 @@ use ese_btree::{LongValueReader, TreeError};
 use ese_format::{PageNumber, RecordError, RecordView, write_header_checksum, write_page_checksum};
 use ese_instance::{
     ColumnContent, DatabaseReader, DirtyPolicy, ReaderError, RowLayout, TableDefinition, ValueReader,
+    deep_verify,
 };
 use ese_io::MemoryStorage;
 
@@ -23,17 +24,50 @@ pub(crate) fn run(data: &[u8]) {
     with_changes(data);
 }
 
+/// Verifies the changed database deeply: trees, space, catalog, records, long values, indexes.
+pub(crate) fn deep(data: &[u8]) {
+    let Some(file) = changed(data) else { return };
+    let storage = MemoryStorage::new();
+    storage.put("a.edb", file);
+    let Ok(reader) = DatabaseReader::open(&storage, Path::new("a.edb"), DirtyPolicy::ReadAsItIs) else {
+        return;
+    };
+    let mut findings = 0_u64;
+    let result = deep_verify(&reader, &|| false, &mut |finding| {
+        findings += 1;
+        let _ = (finding.problem.to_string(), finding.problem.jet_error(), finding.problem.name());
+    });
+    match result {
+        Ok(summary) => assert!(findings <= summary.errors + summary.warnings + summary.informations),
+        Err(error) => drop((error.to_string(), error.jet_error())),
+    }
+}
+
 /// The number of rows read in all.
 fn with_changes(data: &[u8]) -> usize {
+    let Some(file) = changed(data) else { return 0 };
+    let mut read_rows = 0;
+    let storage = MemoryStorage::new();
+    storage.put("a.edb", file);
+    for policy in [DirtyPolicy::Refuse, DirtyPolicy::ReadAsItIs] {
+        match DatabaseReader::open(&storage, Path::new("a.edb"), policy) {
+            Ok(reader) => read_rows += read(&reader),
+            Err(error) => drop((error.to_string(), error.jet_error())),
+        }
+    }
+    read_rows
+}
+
+/// The database with the changes, its checksums right.
+fn changed(data: &[u8]) -> Option<Vec<u8>> {
     static BASE: OnceLock<Vec<u8>> = OnceLock::new();
     let base = BASE.get_or_init(|| {
         samples::files("clean-p4k", "files", &[".edb"], usize::MAX).into_iter().next().unwrap_or_default()
     });
     let pages = base.len() / PAGE;
     if pages < 4 {
-        return 0;
+        return None;
     }
-    let mut read_rows = 0;
     let mut file = base.clone();
     for change in data.as_chunks::<8>().0.iter().take(32) {
         let [p0, p1, o0, o1, value @ ..] = *change;
@@ -50,15 +84,7 @@ fn with_changes(data: &[u8]) -> usize {
             let _ = write_page_checksum(bytes, number);
         }
     }
-    let storage = MemoryStorage::new();
-    storage.put("a.edb", file);
-    for policy in [DirtyPolicy::Refuse, DirtyPolicy::ReadAsItIs] {
-        match DatabaseReader::open(&storage, Path::new("a.edb"), policy) {
-            Ok(reader) => read_rows += read(&reader),
-            Err(error) => drop((error.to_string(), error.jet_error())),
-        }
-    }
-    read_rows
+    Some(file)
 }
 
 fn read(reader: &DatabaseReader) -> usize {
