@@ -3,6 +3,7 @@
 mod btree_pages;
 mod compression;
 mod database;
+mod difference;
 mod file_starts;
 mod headers;
 mod legacy_log;
@@ -37,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "database", run: database::run, samples: database::samples },
     Target { name: "deep_verify", run: database::deep, samples: database::samples },
     Target { name: "redo", run: redo::run, samples: redo::samples },
+    Target { name: "difference", run: difference::run, samples: difference::samples },
     Target { name: "log_names", run: names::run, samples: names::samples },
 ];
 
