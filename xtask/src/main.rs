@@ -5,6 +5,7 @@ mod ci;
 mod fuzz;
 #[cfg(test)]
 mod house;
+mod reference;
 mod report;
 mod step;
 
@@ -16,7 +17,8 @@ usage: cargo xtask <task>
   ci                                   everything that must hold: format, lints, tests, documentation, fuzz smoke
   fuzz [--seconds N] [--seed N] [--list] [TARGET…]
                                        a longer fuzz run on the stable toolchain (60 seconds a target unless told)
-  bench [FILTER]                       run the benches";
+  bench [FILTER]                       run the benches
+  reference                            compare exports and deep verification with every reference case";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
         "ci" if rest.is_empty() => ci::run_task(),
         "fuzz" => fuzz::run_task(&rest),
         "bench" => bench::run_task(&rest),
+        "reference" if rest.is_empty() => reference::run_task(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -1,7 +1,8 @@
 //! `ese export --format canonical` gives, byte for byte, the dumps that the original engine's interface gave of the same
 //! files; table names and row counts of real databases agree with an independent reader.
 //!
-//! The regular run takes a choice of the reference cases; with `ESE_TEST_ALL=1` every case that has a dump is compared.
+//! The regular run takes a choice of the reference cases; with `ESE_TEST_ALL=1` (`cargo xtask reference`) every case that
+//! has a dump is compared.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;

@@ -310,3 +310,20 @@ fn defects_of_rows_indexes_and_long_values_turn_red() {
     assert_red(&bed.found(values, |p| p[at] ^= 1), &["long_value"]);
     assert!(view.find(SearchKey::key(&root.key().to_vec())).unwrap().1);
 }
+
+#[test]
+fn cut_databases_are_errors() {
+    let clean = database("clean-p4k");
+    let owned = {
+        let reader = reader(&clean).unwrap();
+        usize::try_from(ese_btree::PageSource::last_page(reader.source()).0).unwrap()
+    };
+    for pages in [0, 1, 2, 3, 4, 5, 7, 30, 100, owned / 2, owned + 1] {
+        for more in [0, 1, 4095] {
+            let cut = &clean[..pages * 4096 + more];
+            let good = verify(cut).is_ok_and(|(summary, _)| summary.errors == 0);
+            assert!(!good, "a file cut to {pages} pages and {more} bytes passes");
+        }
+    }
+    assert!(verify(&clean[..(owned + 2) * 4096]).unwrap().0.errors == 0, "what lies behind is not needed");
+}
