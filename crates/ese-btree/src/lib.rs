@@ -1,11 +1,16 @@
 //! Page cache, page editing, redo and B-tree navigation.
 
+mod compare;
 mod cursor;
 mod page_cache;
 mod page_edit;
 mod page_operation;
 mod redo;
+mod undo;
 
+pub use compare::{
+    CompareError, Comparison, Difference, NodePart, PageDifference, compare_databases, compare_pages,
+};
 pub use cursor::{
     Cursor, FilePageSource, Found, LongValueProblem, LongValueReader, PageSource, Tree, TreeError,
     TreeProblem,
@@ -18,3 +23,4 @@ pub use redo::{
     Handled, MissingPage, Redo, RedoDatabase, RedoError, RedoErrorKind, RedoMapEntry, RedoMaps,
     RedoStatistics, Session, Version, VersionList, is_refused,
 };
+pub use undo::{UndoError, UndoLog, UndoStatistics};

@@ -37,9 +37,11 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Diff(commands::diff::Arguments),
     Export(commands::export::Arguments),
     Info(commands::info::Arguments),
     Log(commands::log::Arguments),
+    Recover(commands::recover::Arguments),
     Tables(commands::tables::Arguments),
     Verify(commands::verify::Arguments),
 }
@@ -47,7 +49,9 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Diff(arguments) => commands::diff::run(arguments, context),
             Self::Export(arguments) => commands::export::run(arguments, context),
+            Self::Recover(arguments) => commands::recover::run(arguments, context),
             Self::Tables(arguments) => commands::tables::run(arguments, context),
             Self::Log(arguments) => commands::log::run(arguments, context),
             Self::Info(arguments) => commands::info::run(arguments, context),

@@ -9,6 +9,7 @@ mod deep;
 mod event;
 mod parameter;
 mod reader;
+pub mod recovery;
 mod state;
 
 pub use catalog::{

@@ -263,11 +263,6 @@ fn defects_of_the_catalog_turn_red() {
     let node = bed.live(shadow);
     let at = bed.offset(shadow, node.data) + node.data.len() - 1;
     assert_eq!(bed.found(shadow, |p| p[at] ^= 0x01), ["shadow"]);
-    // An object id's table in MSysObjids.
-    let owners = bed.leaf(bed.table("MSysObjids").root);
-    let node = bed.view(owners).node(0).unwrap();
-    let at = bed.offset(owners, node.data) + node.data.len() - 1;
-    assert_eq!(bed.found(owners, |p| p[at] ^= 1), ["owner", "owner"]);
     let names = bed.leaf(PageNumber(7));
     let node = bed.live(names);
     let at = bed.offset(names, node.suffix) + node.suffix.len() - 2;

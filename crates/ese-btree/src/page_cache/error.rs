@@ -36,9 +36,6 @@ pub enum PageCacheError {
     /// No database is attached to the slot.
     #[error("no database in slot {0}")]
     NotAttached(DatabaseSlot),
-    /// Every page of the cache is in use by the operation at hand.
-    #[error("all {0} pages of the cache are in use by one operation")]
-    Full(usize),
     /// A page number that no database has.
     #[error("database {slot}: page number {page} is out of range")]
     PageNumber {
@@ -64,7 +61,6 @@ impl PageCacheError {
             Self::Damaged { verdict, .. } => verdict.jet_error().unwrap_or(JetError::READ_VERIFY_FAILURE),
             Self::Malformed { error, .. } => error.jet_error(),
             Self::NotAttached(_) => JetError::INVALID_DATABASE_ID,
-            Self::Full(_) => JetError::OUT_OF_BUFFERS,
             Self::PageNumber { .. } => JetError::FILE_IO_BEYOND_EOF,
         }
     }

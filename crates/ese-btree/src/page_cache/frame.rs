@@ -17,6 +17,8 @@ pub(super) struct Frame {
     pub(super) recent: bool,
     /// Holds a page.
     pub(super) used: bool,
+    /// Changes on the page whose before-image exists in memory only.
+    pub(super) pins: u32,
 }
 
 impl Frame {
@@ -30,6 +32,7 @@ impl Frame {
             dirty: false,
             recent: false,
             used: false,
+            pins: 0,
         }
     }
 
@@ -41,10 +44,12 @@ impl Frame {
         self.dirty = false;
         self.recent = true;
         self.used = true;
+        self.pins = 0;
     }
 
     pub(super) fn clear(&mut self) {
         self.used = false;
+        self.pins = 0;
         self.dirty = false;
         self.recent = false;
         self.operation = 0;

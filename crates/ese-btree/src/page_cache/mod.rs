@@ -25,13 +25,13 @@ use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
 
-/// Makes log records durable before pages that depend on them are written.
+/// Makes durable what must be on disk before pages are written: log records, and the header's required range.
 pub trait WriteAhead: Send + Sync {
-    /// Returns when every record up to and including the one at `position` is durable.
+    /// Returns when pages of the database in `slot` that were changed by records up to `position` may be written.
     ///
     /// # Errors
-    /// When the log cannot be written; the page is not written either.
-    fn make_durable(&self, position: LogPosition) -> Result<(), IoError>;
+    /// When the log or the header cannot be written; the pages are not written either.
+    fn before_write(&self, slot: DatabaseSlot, position: LogPosition) -> Result<(), IoError>;
 }
 
 /// A buffer of the cache. Valid until the next operation begins.
@@ -233,7 +233,7 @@ impl PageCache {
         let offset = page.file_offset(self.size);
         let file = Arc::clone(&self.file(slot)?.file);
         let size = self.size;
-        let Some(frame) = self.frames.get_mut(index) else { return Err(PageCacheError::Full(0)) };
+        let Some(frame) = self.frames.get_mut(index) else { return Err(PageCacheError::NotAttached(slot)) };
         let outcome =
             file.read_exact_at(offset, &mut frame.bytes).map_err(PageCacheError::from).and_then(|()| {
                 let PageCheck::Verified(verdict) = correct_page(&mut frame.bytes, page) else {
@@ -345,7 +345,7 @@ impl PageCache {
             self.hand = (self.hand + 1) % self.frames.len().max(1);
             let (operation, hand) = (self.operation, self.hand);
             let Some(frame) = self.frames.get_mut(hand) else { continue };
-            if frame.operation == operation {
+            if frame.operation == operation || frame.pins > 0 {
                 continue;
             }
             if std::mem::take(&mut frame.recent) {
@@ -362,7 +362,27 @@ impl PageCache {
             }
             return Ok(hand);
         }
-        Err(PageCacheError::Full(self.frames.len()))
+        // Everything is held: by pages that may not be written yet, or by one large operation. The bound gives way.
+        self.frames.push(Frame::new(self.size));
+        Ok(self.frames.len() - 1)
+    }
+
+    /// Keeps a page from being written: it holds a change whose before-image is in memory only. A crash must find the
+    /// page as it was, so that replay makes the before-image again. Pins are counted.
+    pub(crate) fn pin(&mut self, frame: FrameId) {
+        if let Some(frame) = self.frames.get_mut(frame.0) {
+            frame.pins += 1;
+        }
+    }
+
+    /// Takes back one [`pin`](Self::pin) of a page, if it still is in this buffer.
+    pub(crate) fn unpin(&mut self, frame: FrameId, slot: DatabaseSlot, page: PageNumber) {
+        if let Some(frame) = self.frames.get_mut(frame.0)
+            && frame.slot == slot
+            && frame.page == page
+        {
+            frame.pins = frame.pins.saturating_sub(1);
+        }
     }
 
     fn write_around(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<(), PageCacheError> {
@@ -372,7 +392,9 @@ impl PageCache {
             let Some(&index) = self.index.get(&key(slot, PageNumber(number))) else { break };
             let operation = self.operation;
             match self.frames.get(index) {
-                Some(frame) if frame.dirty && frame.operation != operation => run.push(index),
+                Some(frame) if frame.dirty && frame.operation != operation && frame.pins == 0 => {
+                    run.push(index)
+                }
                 _ => break,
             }
         }
@@ -399,7 +421,7 @@ impl PageCache {
             buffer.extend_from_slice(&frame.bytes);
         }
         if let Some(log) = &self.write_ahead {
-            log.make_durable(position)?;
+            log.before_write(slot, position)?;
         }
         let offset = first.file_offset(self.size);
         self.file(slot)?.file.write_at(offset, &buffer)?;
@@ -414,7 +436,7 @@ impl PageCache {
         Ok(())
     }
 
-    /// Writes every changed page of a database, in page order, and makes the file durable.
+    /// Writes every changed page of a database that may be written, in page order, and makes the file durable.
     ///
     /// # Errors
     /// What the log or the file system answers.
@@ -424,7 +446,7 @@ impl PageCache {
             .frames
             .iter()
             .enumerate()
-            .filter(|(_, f)| f.dirty && f.slot == slot)
+            .filter(|(_, f)| f.dirty && f.slot == slot && f.pins == 0)
             .map(|(i, f)| (f.page.0, i))
             .collect();
         dirty.sort_unstable();

@@ -368,8 +368,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> PageImage<B> {
     #[doc(alias = "NDEmptyPage")]
     pub fn empty(&mut self) -> Result<(), PageEditError> {
         self.remove_all_nodes()?;
-        self.set_external_header(&[])?;
-        self.set_used_end(0);
+        // A root's external header is no prefix: it stays.
+        if self.has_prefix() {
+            self.set_external_header(&[])?;
+            self.set_used_end(0);
+        }
         let flags = self.flags() | page_flags::EMPTY;
         self.set_flags(flags);
         Ok(())

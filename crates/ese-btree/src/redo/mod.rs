@@ -60,6 +60,12 @@ pub struct RedoDatabase {
 }
 
 impl RedoDatabase {
+    /// Whether pages were patched, and more logs are needed.
+    #[must_use]
+    pub fn is_patched(&self) -> bool {
+        self.patched
+    }
+
     /// Whether a page may be missing or too old for now.
     #[doc(alias = "FRedoMapNeeded")]
     pub(crate) fn may_lack_pages(&self) -> bool {
@@ -215,6 +221,10 @@ impl Redo {
 
     /// Forgets all sessions: the instance ended, or another begins.
     pub fn end_sessions(&mut self) {
+        let sessions: Vec<_> = self.sessions.iter().map(|s| s.id).collect();
+        for session in sessions {
+            self.unpin_from(session, 0);
+        }
         self.sessions.clear();
     }
 

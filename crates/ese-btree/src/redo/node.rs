@@ -3,7 +3,7 @@
 use ese_format::{ObjectId, PageNumber};
 use ese_log::record::{
     Delete, EmptyTree, FlagInsert, FlagInsertAndReplaceData, Insert, NodePrefix, PageRecordFlags, Replace,
-    SetExternalHeader, Undo, UndoInfo, VersionId, VersionOperation,
+    SessionId, SetExternalHeader, Undo, UndoInfo, VersionId, VersionOperation,
 };
 
 use super::Redo;
@@ -60,6 +60,7 @@ impl Redo {
             id,
             level: node.page.level,
             slot: node.page.database,
+            page: node.page.page_number,
             root: node.root,
             object: node.object,
             operation,
@@ -68,6 +69,30 @@ impl Redo {
             transaction: node.page.transaction,
         };
         self.sessions.get(node.page.session).versions.add(&new, bytes)
+    }
+
+    /// Adds a version whose before-image is in memory only: until it is logged, or not needed any more, the page must
+    /// not be written.
+    pub(super) fn add_image_version(
+        &mut self,
+        node: &NodePrefix,
+        id: VersionId,
+        operation: VersionOperation,
+        bytes: VersionBytes<'_>,
+        frame: FrameId,
+    ) {
+        let page = self.cache.page_number(frame);
+        let Some(version) = self.add_version(node, id, operation, bytes) else { return };
+        version.pinned = Some((frame, page));
+        self.cache.pin(frame);
+    }
+
+    /// Lets the pages go that versions of a session at `level` and above kept from being written.
+    pub(super) fn unpin_from(&mut self, session: SessionId, level: u8) {
+        let session = self.sessions.get(session);
+        for (slot, frame, page) in session.versions.pins_from(level) {
+            self.cache.unpin(frame, slot, page);
+        }
     }
 
     fn defer(&mut self, node: &NodePrefix, id: VersionId) {
@@ -159,7 +184,7 @@ impl Redo {
             old.push_key(&mut scratch);
             before.extend_from_slice(old.data);
             let bytes = VersionBytes { key: [&scratch, &[]], data: &[], before: &before };
-            self.add_version(node, version, VersionOperation::REPLACE, bytes);
+            self.add_image_version(node, version, VersionOperation::REPLACE, bytes, frame);
             self.scratch.key = scratch;
             self.scratch.old = before;
         }
@@ -220,7 +245,7 @@ impl Redo {
             data.extend_from_slice(old.data);
         }
         let bytes = VersionBytes { key: [&key, &[]], data: &data, before: &[] };
-        self.add_version(node, node.version, VersionOperation::FLAG_DELETE, bytes);
+        self.add_image_version(node, node.version, VersionOperation::FLAG_DELETE, bytes, frame);
         self.scratch.key = key;
         self.scratch.old = data;
         self.cache
@@ -288,6 +313,7 @@ impl Redo {
             id: node.version,
             level: page.level.min(session.level),
             slot: page.database,
+            page: page.page_number,
             root: node.root,
             object: node.object,
             operation: record.operation,
@@ -303,7 +329,9 @@ impl Redo {
         if let Some(version) = session.versions.add(&new, bytes) {
             version.largest_size = record.largest_size;
         }
-        session.versions.set_undo_info(node.version);
+        if let Some((slot, frame, page)) = session.versions.set_undo_info(node.version) {
+            self.cache.unpin(frame, slot, page);
+        }
         Ok(())
     }
 
@@ -314,6 +342,9 @@ impl Redo {
         if session.level > 0 {
             session.deferred.retain(|id| *id != node.version);
             let version = session.versions.remove(node.version);
+            if let Some((frame, page)) = version.and_then(|v| v.pinned) {
+                self.cache.unpin(frame, node.page.database, page);
+            }
             if let (Some(version), Some(frame)) = (version, target.changing()) {
                 let before = session.versions.before(&version);
                 let error = Self::edit_error(node.page.database, target.page);

@@ -287,9 +287,13 @@ impl Redo {
             SplitOperation::FLAG_INSERT_AND_REPLACE_DATA => o.replace_version,
             _ => return,
         };
-        if holds_node && let Some((key, before)) = old {
+        let holder = if f.operation_line < f.split_line { level.split.frame } else { level.new.frame };
+        if holds_node
+            && let Some((key, before)) = old
+            && let Some(frame) = holder
+        {
             let bytes = VersionBytes { key: [&key, &[]], data: &[], before: &before };
-            self.add_version(&o.node, replaced, VersionOperation::REPLACE, bytes);
+            self.add_image_version(&o.node, replaced, VersionOperation::REPLACE, bytes, frame);
         }
     }
 

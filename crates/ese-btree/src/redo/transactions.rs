@@ -45,6 +45,9 @@ impl Redo {
             self.last_commit = Some((position, time));
             self.statistics.commits += 1;
         }
+        if level_after == 0 {
+            self.unpin_from(session, 0);
+        }
         let session = self.sessions.get(session);
         if !session.after_first_begin {
             return;
@@ -58,6 +61,8 @@ impl Redo {
     }
 
     pub(super) fn rollback(&mut self, session: SessionId, levels: u8) {
+        let remaining = self.sessions.get(session).level.saturating_sub(levels);
+        self.unpin_from(session, remaining.saturating_add(1));
         let session = self.sessions.get(session);
         if !session.after_first_begin {
             return;

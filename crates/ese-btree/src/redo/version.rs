@@ -5,6 +5,8 @@
 use ese_format::{ObjectId, PageNumber};
 use ese_log::record::{DatabaseSlot, TransactionTime, VersionId, VersionOperation};
 
+use crate::page_cache::FrameId;
+
 /// Bytes kept in the list's arena.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stored {
@@ -22,6 +24,8 @@ pub struct Version {
     pub level: u8,
     /// Database.
     pub slot: DatabaseSlot,
+    /// Page on which it was done; the node may have moved since.
+    pub page: PageNumber,
     /// Root page of the tree.
     pub root: PageNumber,
     /// Object id of the tree.
@@ -44,6 +48,8 @@ pub struct Version {
     pub size_change: i16,
     /// Whether the before-image is in the log already.
     pub has_undo_info: bool,
+    /// The page that may not be written as long as it is not, and its buffer.
+    pub(crate) pinned: Option<(FrameId, PageNumber)>,
     key: Stored,
     data: Stored,
     before: Stored,
@@ -66,6 +72,7 @@ pub(crate) struct NewVersion {
     pub(crate) id: VersionId,
     pub(crate) level: u8,
     pub(crate) slot: DatabaseSlot,
+    pub(crate) page: PageNumber,
     pub(crate) root: PageNumber,
     pub(crate) object: ObjectId,
     pub(crate) operation: VersionOperation,
@@ -132,6 +139,7 @@ impl VersionList {
                 id: new.id,
                 level: new.level,
                 slot: new.slot,
+                page: new.page,
                 root: new.root,
                 object: new.object,
                 operation: new.operation,
@@ -143,6 +151,7 @@ impl VersionList {
                 largest_size: largest,
                 size_change: 0,
                 has_undo_info: false,
+                pinned: None,
                 key,
                 data,
                 before,
@@ -157,13 +166,23 @@ impl VersionList {
         Some(self.versions.remove(at))
     }
 
-    /// Marks that the before-image of `id` is in the log.
-    pub(crate) fn set_undo_info(&mut self, id: VersionId) {
-        if let Ok(at) = self.place(id)
-            && let Some(version) = self.versions.get_mut(at)
-        {
-            version.has_undo_info = true;
-        }
+    /// Marks that the before-image of `id` is in the log; the page that waited for it.
+    pub(crate) fn set_undo_info(&mut self, id: VersionId) -> Option<(DatabaseSlot, FrameId, PageNumber)> {
+        let at = self.place(id).ok()?;
+        let version = self.versions.get_mut(at)?;
+        version.has_undo_info = true;
+        version.pinned.take().map(|(frame, page)| (version.slot, frame, page))
+    }
+
+    /// The pages that versions at `level` and above keep from being written.
+    pub(crate) fn pins_from(
+        &self,
+        level: u8,
+    ) -> impl Iterator<Item = (DatabaseSlot, FrameId, PageNumber)> + '_ {
+        self.versions
+            .iter()
+            .filter(move |v| v.level >= level)
+            .filter_map(|v| v.pinned.map(|(frame, page)| (v.slot, frame, page)))
     }
 
     /// The newest version.

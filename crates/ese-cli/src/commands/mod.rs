@@ -1,7 +1,9 @@
 //! The subcommands, one file each: `Arguments` (clap) and `run(arguments, context)`.
 
+pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod log;
+pub(crate) mod recover;
 pub(crate) mod tables;
 pub(crate) mod verify;

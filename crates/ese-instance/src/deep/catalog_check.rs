@@ -1,9 +1,9 @@
 //! The catalog, and the tables it names.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use ese_btree::Tree;
-use ese_format::{DatabaseFlags, ObjectId, PageNumber, RecordView, TaggedValue};
+use ese_format::{DatabaseFlags, ObjectId, PageNumber};
 
 use super::finding::{DeepProblem, FindingSeverity};
 use super::multiset::Multiset;
@@ -13,18 +13,13 @@ use crate::catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, ColumnDefinition,
     TableDefinition,
 };
-use crate::reader::{ColumnContent, ReaderError, RowLayout};
-
-/// A tree's object id, its table's, and what kind of catalog row it has.
-type Owner = (u32, u32, u32);
+use crate::reader::ReaderError;
 
 impl Checker<'_> {
     /// Checks every table of the catalog, the catalog itself among them.
     pub(super) fn check_catalog(&mut self, root_space: Option<&OwnedRanges>) -> Result<(), ReaderError> {
         let tables = self.reader.tables()?;
         let mut roots: HashMap<PageNumber, ObjectId> = HashMap::new();
-        let mut owners: BTreeSet<Owner> = BTreeSet::new();
-        let mut owner_table = None;
         for entry in &tables {
             if self.is_interrupted() {
                 return Ok(());
@@ -38,62 +33,10 @@ impl Checker<'_> {
             };
             self.summary.tables += 1;
             self.check_definition(&table, &mut roots);
-            let id = table.object_id.0;
-            owners.insert((id, id, 1));
-            owners.extend(table.indexes.iter().filter(|i| !i.is_primary()).map(|i| (i.object_id.0, id, 3)));
-            owners.extend(table.long_values.map(|l| (l.object_id.0, id, 4)));
-            if table.is_system() && table.name == "MSysObjids" {
-                owner_table = Some(table.clone());
-            }
             self.check_table(&table, root_space);
         }
         self.check_shadow();
-        if let Some(table) = owner_table {
-            self.check_owners(&table, owners);
-        }
         Ok(())
-    }
-
-    /// MSysObjids has a row for every tree with its table; the engine only prints what is wrong there.
-    fn check_owners(&mut self, table: &TableDefinition, mut expected: BTreeSet<Owner>) {
-        let page_size = self.reader.header().page_size();
-        let layout = RowLayout::new(table);
-        let place_of = |name: &str| table.columns.iter().position(|c| c.name == name);
-        let (Some(id), Some(owner), Some(kind)) =
-            (place_of("objid"), place_of("objidTable"), place_of("type"))
-        else {
-            return;
-        };
-        // A tree that cannot be read was reported when it was walked.
-        let Ok(tree) = Tree::open_object(self.reader.source(), table.root, table.object_id) else { return };
-        let mut cursor = tree.cursor();
-        while cursor.move_next().unwrap_or(false) {
-            let Ok(Some(node)) = cursor.node() else { continue };
-            let Ok(record) = RecordView::parse(node.data, page_size) else { continue };
-            let number = |place| match layout.content(&record, place) {
-                Ok(Some(ColumnContent::Tagged(tagged))) => match tagged.values().next() {
-                    Some(Ok(TaggedValue::Plain(bytes))) => {
-                        bytes.iter().rev().fold(0u32, |value, &b| value << 8 | u32::from(b))
-                    }
-                    _ => 0,
-                },
-                _ => 0,
-            };
-            let found = (number(id), number(owner), number(kind));
-            if !expected.remove(&found) {
-                let (page, line) = cursor.position().unwrap_or_default();
-                let place = Place::line(table.object_id, page, line);
-                let problem = DeepProblem::Owner {
-                    object: ObjectId(found.0),
-                    what: "is in MSysObjids but not in the catalog",
-                };
-                self.find(FindingSeverity::Warning, place, problem);
-            }
-        }
-        for (object, ..) in expected {
-            let problem = DeepProblem::Owner { object: ObjectId(object), what: "is not in MSysObjids" };
-            self.find(FindingSeverity::Warning, Place::object(table.object_id), problem);
-        }
     }
 
     pub(super) fn reader_error(&mut self, object: ObjectId, error: ReaderError) {

@@ -183,14 +183,6 @@ pub enum DeepProblem {
         /// Rows of the shadow.
         shadow: u64,
     },
-    /// The table of object ids contradicts the catalog.
-    #[error("object {object}, with its table and kind, {what}")]
-    Owner {
-        /// The object.
-        object: ObjectId,
-        /// What is wrong, in words.
-        what: &'static str,
-    },
     /// Two trees with one root page.
     #[error("the tree's root page {root} is another tree's as well")]
     SharedRoot {
@@ -289,9 +281,7 @@ impl DeepProblem {
             Self::Tree(error) => error.jet_error(),
             Self::Page(finding) => finding.jet_error(),
             Self::Record(error) => error.jet_error(),
-            Self::Catalog(_) | Self::CatalogKey | Self::Shadow { .. } | Self::Owner { .. } => {
-                JetError::CATALOG_CORRUPTED
-            }
+            Self::Catalog(_) | Self::CatalogKey | Self::Shadow { .. } => JetError::CATALOG_CORRUPTED,
             Self::DbTime { .. } => JetError::DB_TIME_CORRUPTED,
             Self::Sibling { .. } => JetError::BAD_PAGE_LINK,
             Self::NoChild | Self::LastSeparator | Self::Separator | Self::Depth { .. } => {
@@ -337,7 +327,6 @@ impl DeepProblem {
             Self::Catalog(_) => "catalog",
             Self::CatalogKey => "catalog_key",
             Self::Shadow { .. } => "shadow",
-            Self::Owner { .. } => "owner",
             Self::SharedRoot { .. } => "shared_root",
             Self::RecordOffset { .. } => "record_offset",
             Self::IndexColumn { .. } => "index_column",

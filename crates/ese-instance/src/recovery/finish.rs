@@ -1,0 +1,191 @@
+//! The whole of recovery, and its end: undo, clean headers, the checkpoint.
+
+use std::sync::Arc;
+
+use ese_btree::UndoStatistics;
+use ese_format::{AttachmentEntry, LogGeneration, LogPosition, LogTime};
+use ese_log::CheckpointFile;
+use ese_log::record::{Quit, Record, RecoveryUndo, TimedQuit};
+
+use super::database::raise_counters;
+use super::error::RecoveryError;
+use super::replay::Replay;
+use super::report::{DatabaseOutcome, RecoveryReport, RecoveryResult};
+use super::request::{RecoveryEnvironment, RecoveryPhase, RecoveryProgress, RecoveryRequest};
+use super::source::LogSource;
+use super::start::{Beginning, find_start, read_checkpoint};
+
+/// Recovers the databases of a log stream in place.
+///
+/// # Errors
+/// [`RecoveryError`]; recovery can be run again after the cause is gone.
+pub fn recover(
+    request: &RecoveryRequest,
+    environment: &RecoveryEnvironment,
+    progress: &dyn RecoveryProgress,
+) -> Result<RecoveryReport, RecoveryError> {
+    progress.phase(RecoveryPhase::Start);
+    let storage = &*environment.storage;
+    let mut source = LogSource::open(storage, request)?;
+    let start = match find_start(storage, request, &mut source)? {
+        Beginning::Clean(position) => return Ok(nothing_to_do(position)),
+        Beginning::Start(start) => start,
+    };
+    let mut replay = Replay::new(request, environment, progress, &start);
+    replay.run(&source, &start)?;
+    let lost = replay.check_ranges()?;
+    let undo = replay.redo.pending_undo();
+    let mut result = if lost { RecoveryResult::RecoveredWithLoss } else { RecoveryResult::Recovered };
+    if request.without_undo {
+        result = if replay.attached().next().is_some() {
+            RecoveryResult::RedoneOnly
+        } else {
+            RecoveryResult::RedoneOnlyClean
+        };
+        replay.leave_dirty()?;
+    } else {
+        replay.check_deferred()?;
+        progress.phase(RecoveryPhase::Undo);
+        replay.undo_and_close(start.position)?;
+    }
+    Ok(replay.report(result, &start, undo))
+}
+
+fn nothing_to_do(position: LogPosition) -> RecoveryReport {
+    RecoveryReport {
+        result: RecoveryResult::AlreadyClean,
+        start: position,
+        from_checkpoint: true,
+        end: position,
+        generations: 0,
+        log_bytes: 0,
+        last_generation_created: ese_format::LogTime::NONE,
+        last_commit: None,
+        redo: ese_btree::RedoStatistics::default(),
+        undo: UndoStatistics::default(),
+        databases: Vec::new(),
+        pages: (0, 0),
+    }
+}
+
+impl Replay<'_> {
+    /// Writes pages and headers of databases that stay dirty.
+    fn leave_dirty(&mut self) -> Result<(), RecoveryError> {
+        let attached: Vec<_> = self.attached().map(|(s, h)| (s.slot, s.logged.clone(), h.clone())).collect();
+        for (slot, logged, header) in attached {
+            self.redo.cache().flush(slot)?;
+            if let Some(database) = self.redo.database(slot).cloned() {
+                let mut state = header.state.lock();
+                state.count_resizes(&database, &*self.environment.clock);
+                raise_counters(&mut state.header, database.db_time, database.last_object);
+                state.header.set_last_resize_position(database.last_resize);
+            }
+            header.write()?;
+            self.detached.push(DatabaseOutcome::of(&logged, &header));
+        }
+        Ok(())
+    }
+
+    /// Takes back what did not commit, closes the databases, and ends the log in order.
+    fn undo_and_close(&mut self, start: LogPosition) -> Result<(), RecoveryError> {
+        // An instance that ended in order left nothing to do, and nothing is logged.
+        if self.ended && self.ended_in_current && self.slots.is_empty() {
+            return self.write_checkpoint(self.position, &[]);
+        }
+        let mut log = self.open_log(start)?;
+        let header = log.header();
+        for (_, file) in self.attached() {
+            file.enter_generation(header.generation(), header.create_time());
+            file.write()?;
+        }
+        self.gate.set_log(Some(log.flusher()));
+        let now = || LogTime::from_unix_ms(self.environment.clock.unix_ms());
+        let mut undo_position = self.position;
+        if !self.last_was_shut_down_mark {
+            undo_position = log.log(&Record::RecoveryUndo2(RecoveryUndo { time: now() }))?;
+        }
+        self.redo.undo_all(&mut log)?;
+        self.progress.phase(RecoveryPhase::Finish);
+        let quit = TimedQuit {
+            quit: Quit { start: undo_position, redo_from: start, hard: self.hard_flag() },
+            time: now(),
+        };
+        let (position, attachments) = if self.request.keep_attached {
+            self.settle_attached(log.header().generation())?;
+            (log.log(&Record::RecoveryQuitKeepAttachments(quit))?, self.attachment_list())
+        } else {
+            let mark = log.log(&Record::ShutDownMark)?;
+            log.flush_and_complete()?;
+            let slots: Vec<_> = self.slots.keys().copied().collect();
+            for slot in slots {
+                self.detach(slot, mark)?;
+            }
+            (log.log(&Record::RecoveryQuit2(quit))?, Vec::new())
+        };
+        log.flush_and_complete()?;
+        self.gate.set_log(None);
+        self.write_checkpoint(position, &attachments)
+    }
+
+    /// Writes the pages of databases that stay attached: from now on they require the current generation only.
+    fn settle_attached(&mut self, generation: LogGeneration) -> Result<(), RecoveryError> {
+        let attached: Vec<_> =
+            self.attached().map(|(s, h)| (s.slot, s.logged.clone(), Arc::clone(h))).collect();
+        for (slot, logged, header) in attached {
+            self.redo.cache().flush(slot)?;
+            if let Some(database) = self.redo.database(slot).cloned() {
+                let mut state = header.state.lock();
+                state.count_resizes(&database, &*self.environment.clock);
+                raise_counters(&mut state.header, database.db_time, database.last_object);
+                state.header.set_min_required(generation);
+                state.header.set_min_consistent(generation);
+            }
+            header.write()?;
+            self.detached.push(DatabaseOutcome::of(&logged, &header));
+        }
+        Ok(())
+    }
+
+    /// The checkpoint at the end of recovery: the record that ended it.
+    fn write_checkpoint(
+        &self,
+        position: LogPosition,
+        attachments: &[AttachmentEntry],
+    ) -> Result<(), RecoveryError> {
+        let storage = &*self.environment.storage;
+        let old = read_checkpoint(storage, self.request)?.filter(|c| c.signature() == self.log_signature);
+        let mut checkpoint = old.unwrap_or_default();
+        if let Some(log) = &self.last_log {
+            checkpoint.set_parameters(log.header().parameters());
+        }
+        checkpoint.set_signature(self.log_signature);
+        checkpoint.set_position(position);
+        checkpoint.set_stored_consistency_position(position);
+        checkpoint
+            .set_attachments(Some(attachments))
+            .map_err(|error| RecoveryError::Header { file: self.request.checkpoint.clone(), error })?;
+        Ok(CheckpointFile::new(self.request.checkpoint.clone()).write(storage, &checkpoint)?)
+    }
+
+    fn report(
+        mut self,
+        result: RecoveryResult,
+        start: &super::start::Start,
+        undo: UndoStatistics,
+    ) -> RecoveryReport {
+        RecoveryReport {
+            result,
+            start: start.position,
+            from_checkpoint: start.from_checkpoint,
+            end: self.position,
+            generations: self.generations,
+            log_bytes: self.log_bytes,
+            last_generation_created: self.generation_created,
+            last_commit: self.redo.last_commit().map(|(position, _)| position),
+            redo: self.redo.statistics(),
+            undo,
+            pages: self.redo.cache().transfers(),
+            databases: self.detached,
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! Redo of a whole stream.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use ese_btree::{Handled, Redo};
+use ese_format::{AttachmentEntry, DatabaseState, LogGeneration, LogPosition, LogTime, PageSize, Signature};
+use ese_log::record::{DatabaseSlot, Record};
+use ese_log::{EndOfLog, OpenLog};
+
+use super::attach::AttachSource;
+use super::database::{CleanAt, Expected, HeaderFile, Slot, SlotState, make_clean};
+use super::error::{DeferReason, RecoveryError};
+use super::gate::Gate;
+use super::owned_size::owned_last_page;
+use super::report::DatabaseOutcome;
+use super::request::{
+    RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest, StopAt,
+};
+use super::source::{Generation, LogSource, check_continuity};
+use super::start::Start;
+
+/// Redo of a stream on the databases it attaches.
+pub(super) struct Replay<'r> {
+    pub(super) request: &'r RecoveryRequest,
+    pub(super) environment: &'r RecoveryEnvironment,
+    pub(super) progress: &'r dyn RecoveryProgress,
+    pub(super) redo: Redo,
+    pub(super) gate: Arc<Gate>,
+    pub(super) slots: BTreeMap<DatabaseSlot, Slot>,
+    pub(super) page_size: PageSize,
+    pub(super) log_signature: Signature,
+    /// Position of the record at hand.
+    pub(super) position: LogPosition,
+    pub(super) generation: LogGeneration,
+    pub(super) generation_created: LogTime,
+    /// Position of the last ShutDownMark since an instance began.
+    pub(super) shut_down_mark: Option<LogPosition>,
+    /// Whether nothing but fill followed the record that ended an instance.
+    pub(super) ended: bool,
+    /// Whether the last record that is no fill was a ShutDownMark.
+    pub(super) last_was_shut_down_mark: bool,
+    /// Databases that were detached on the way.
+    pub(super) detached: Vec<DatabaseOutcome>,
+    pub(super) last_log: Option<OpenLog>,
+    pub(super) last_end: Option<EndOfLog>,
+    /// The last log is the one that was being written.
+    pub(super) ended_in_current: bool,
+    pub(super) stopped: bool,
+    pub(super) generations: u64,
+    pub(super) log_bytes: u64,
+}
+
+impl<'r> Replay<'r> {
+    pub(super) fn new(
+        request: &'r RecoveryRequest,
+        environment: &'r RecoveryEnvironment,
+        progress: &'r dyn RecoveryProgress,
+        start: &Start,
+    ) -> Self {
+        let gate = Arc::new(Gate::default());
+        let mut redo = Redo::new(start.page_size, request.cache_bytes);
+        redo.cache().set_write_ahead(Some(Arc::clone(&gate) as _));
+        let header = start.log.header();
+        redo.set_demand_extends(!header.version().has_segments());
+        Self {
+            request,
+            environment,
+            progress,
+            redo,
+            gate,
+            slots: BTreeMap::new(),
+            page_size: start.page_size,
+            log_signature: header.signature(),
+            position: start.position,
+            generation: header.generation(),
+            generation_created: header.create_time(),
+            shut_down_mark: None,
+            ended: false,
+            last_was_shut_down_mark: false,
+            detached: Vec::new(),
+            last_log: None,
+            last_end: None,
+            ended_in_current: false,
+            stopped: false,
+            generations: 0,
+            log_bytes: 0,
+        }
+    }
+
+    pub(super) fn put_slot(&mut self, slot: Slot) {
+        self.slots.insert(slot.slot, slot);
+    }
+
+    pub(super) fn is_open(&self, path: &Path) -> bool {
+        self.slots.values().any(|s| matches!(&s.state, SlotState::Attached(h) if h.path == path))
+    }
+
+    /// The databases that take part.
+    pub(super) fn attached(&self) -> impl Iterator<Item = (&Slot, &Arc<HeaderFile>)> {
+        self.slots.values().filter_map(|slot| match &slot.state {
+            SlotState::Attached(header) => Some((slot, header)),
+            SlotState::Deferred(_) => None,
+        })
+    }
+
+    /// Attaches what the list says and replays to the end of the logs.
+    pub(super) fn run(&mut self, source: &LogSource, start: &Start) -> Result<(), RecoveryError> {
+        self.progress.phase(RecoveryPhase::Redo);
+        for entry in &start.attachments {
+            self.attach_entry(entry)?;
+        }
+        let all = source.generations();
+        let total: u64 = all.iter().filter(|(g, ..)| *g >= self.generation).map(|(.., len)| len).sum();
+        let mut generation = self.generation;
+        let mut position = start.position;
+        loop {
+            let storage = &*self.environment.storage;
+            let Some(opened) = source.generation(storage, generation)? else { break };
+            if let (Some(log), Some(end)) = (&self.last_log, &self.last_end) {
+                check_continuity(log, end, &opened.log)?;
+            }
+            self.progress.generation(generation, self.log_bytes, total);
+            let is_current = opened.is_current;
+            self.replay_generation(opened, position)?;
+            if self.stopped || is_current {
+                self.ended_in_current = is_current;
+                break;
+            }
+            generation = LogGeneration(generation.0.saturating_add(1));
+            position = LogPosition::new(generation.0, 0, 0);
+        }
+        Ok(())
+    }
+
+    fn attach_entry(&mut self, entry: &AttachmentEntry) -> Result<(), RecoveryError> {
+        let fixed = &entry.fixed;
+        let expected = Expected {
+            attach_position: fixed.attach_position(),
+            consistent_position: fixed.consistent_position(),
+            signature: fixed.signature(),
+            previous_log_signature: None,
+            db_time: fixed.db_time(),
+            last_object: fixed.last_object_id(),
+            largest_pages: fixed.max_pages(),
+        };
+        self.attach(DatabaseSlot(fixed.database_id()), entry.path(), expected, AttachSource::List)
+    }
+
+    fn replay_generation(&mut self, opened: Generation, start: LogPosition) -> Result<(), RecoveryError> {
+        let Generation { log, options, is_current } = opened;
+        self.generations += 1;
+        self.generation = log.generation();
+        self.generation_created = log.header().create_time();
+        if let Some(StopAt::TimeMs(limit)) = self.request.stop_at
+            && self.generation_created.to_unix_ms().is_some_and(|t| t > limit)
+        {
+            self.stopped = true;
+            return Ok(());
+        }
+        let mut reader = log.records(start, options);
+        let mut entered = false;
+        let mut count = 0_u32;
+        while let Some(record) = reader.next()? {
+            self.position = record.position;
+            if !entered {
+                self.enter_generation()?;
+                entered = true;
+            }
+            if let Some(StopAt::Position(limit)) = self.request.stop_at
+                && record.position >= limit
+            {
+                self.stopped = true;
+                break;
+            }
+            count = count.wrapping_add(1);
+            if count.is_multiple_of(4096) && self.progress.stop_requested() {
+                return Err(RecoveryError::Interrupted { position: record.position });
+            }
+            self.replay_record(record.bytes, record.position)?;
+            if self.stopped {
+                break;
+            }
+        }
+        self.log_bytes += log.header().file_size();
+        if !self.stopped {
+            let end = reader.finish()?;
+            if let Some(defect) = end.defect {
+                return Err(ese_log::LogError::Damaged {
+                    file: log.path().to_path_buf(),
+                    position: end.end,
+                    defect,
+                    context: options.context,
+                }
+                .into());
+            }
+            self.last_end = Some(end);
+        }
+        let _ = is_current;
+        self.last_log = Some(log);
+        Ok(())
+    }
+
+    /// The first record of a generation: headers learn of it, and what a file may hold from later logs shrinks.
+    fn enter_generation(&mut self) -> Result<(), RecoveryError> {
+        let generation = self.generation;
+        let mut past = Vec::new();
+        for (slot, header) in self.attached() {
+            let state = header.state.lock();
+            let (required, committed) = (state.initial_required, state.initial_committed);
+            let expected = if required == committed && state.header.max_required_create_time().is_none() {
+                state.initial_committed_time
+            } else {
+                state.initial_required_time
+            };
+            drop(state);
+            if generation == required && !expected.is_none() && expected != self.generation_created {
+                return Err(RecoveryError::RequiredLogsMissing {
+                    database: header.path.clone(),
+                    first: generation,
+                    last: required,
+                    found: format!(
+                        "generation {generation} was created {}, the one required {expected}",
+                        self.generation_created
+                    ),
+                });
+            }
+            header.enter_generation(generation, self.generation_created);
+            if generation > required {
+                past.push(slot.slot);
+            }
+        }
+        for slot in past {
+            if let Some(database) = self.redo.database_mut(slot)
+                && database.future_data
+            {
+                database.future_data = false;
+                if !database.is_patched() {
+                    self.redo.check_maps(slot)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_record(&mut self, bytes: &[u8], position: LogPosition) -> Result<(), RecoveryError> {
+        let record = Record::decode(bytes)
+            .map_err(|e| ese_btree::RedoError { position, kind: ese_btree::RedoErrorKind::Record(e) })?;
+        if !matches!(record, Record::Nop | Record::Nop2(_) | Record::Checksum(_)) {
+            self.ended = false;
+            self.last_was_shut_down_mark = false;
+        }
+        if self.redo.apply_record(&record, bytes, position)? == Handled::Done {
+            return Ok(());
+        }
+        match record {
+            Record::Init(init) => {
+                self.stop_after(init.time);
+                self.redo.end_sessions();
+                self.shut_down_mark = None;
+            }
+            Record::Term(_) | Record::RecoveryQuit(_) => self.instance_ended(position)?,
+            Record::Term2(quit) | Record::RecoveryQuit2(quit) => {
+                self.instance_ended(position)?;
+                self.stop_after(Some(quit.time));
+            }
+            Record::RecoveryQuitKeepAttachments(_) => {
+                self.redo.end_sessions();
+                self.ended = true;
+            }
+            Record::ShutDownMark => {
+                self.shut_down_mark = Some(position);
+                self.last_was_shut_down_mark = true;
+            }
+            Record::CreateDatabase(record) => self.create(&record, position)?,
+            Record::CreateDatabaseFinish(record) => {
+                if let Some(header) = self.header_of(record.database) {
+                    let mut state = header.state.lock();
+                    if state.header.state() == DatabaseState::JUST_CREATED {
+                        state.header.set_state(DatabaseState::DIRTY_SHUTDOWN);
+                    }
+                    drop(state);
+                    header.write()?;
+                }
+            }
+            Record::AttachDatabase(record) => {
+                let consistent = record.consistent;
+                let expected = Expected {
+                    attach_position: position,
+                    consistent_position: if consistent >= position { LogPosition::NONE } else { consistent },
+                    signature: record.signature,
+                    previous_log_signature: Some(record.log_signature),
+                    largest_pages: record.largest_page_count,
+                    ..Expected::default()
+                };
+                let logged = record.logged_path().to_text().into_owned();
+                self.attach(record.database, logged, expected, AttachSource::Record)?;
+            }
+            Record::DetachDatabase(record) => {
+                let at = self.shut_down_mark.unwrap_or(position);
+                self.detach(record.database, at)?;
+            }
+            Record::ReAttach(record) => {
+                if let Some(header) = self.header_of(record.database) {
+                    let now = LogTime::from_unix_ms(self.environment.clock.unix_ms());
+                    let mut state = header.state.lock();
+                    state.header.set_reattach_time(now);
+                    state.header.set_reattach_position(position);
+                    state.changed = true;
+                }
+            }
+            Record::SetDatabaseVersion(record) => {
+                if let Some(header) = self.header_of(record.database) {
+                    let mut state = header.state.lock();
+                    state.header.set_format_version(record.major);
+                    state.header.set_update_major(record.update_major);
+                    state.header.set_update_minor(record.update_minor);
+                    drop(state);
+                    header.write()?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn stop_after(&mut self, time: Option<LogTime>) {
+        if let Some(StopAt::TimeMs(limit)) = self.request.stop_at
+            && time.and_then(LogTime::to_unix_ms).is_some_and(|t| t > limit)
+        {
+            self.stopped = true;
+        }
+    }
+
+    fn header_of(&self, slot: DatabaseSlot) -> Option<Arc<HeaderFile>> {
+        match &self.slots.get(&slot)?.state {
+            SlotState::Attached(header) => Some(Arc::clone(header)),
+            SlotState::Deferred(_) => None,
+        }
+    }
+
+    /// An instance ended in order: its databases are complete.
+    fn instance_ended(&mut self, position: LogPosition) -> Result<(), RecoveryError> {
+        self.redo.end_sessions();
+        let at = self.shut_down_mark.unwrap_or(position);
+        let slots: Vec<DatabaseSlot> = self.slots.keys().copied().collect();
+        for slot in slots {
+            self.detach(slot, at)?;
+        }
+        self.shut_down_mark = None;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Writes a database, makes its header clean and forgets it.
+    pub(super) fn detach(&mut self, slot: DatabaseSlot, at: LogPosition) -> Result<(), RecoveryError> {
+        let Some(taken) = self.slots.remove(&slot) else { return Ok(()) };
+        let SlotState::Attached(header) = taken.state else {
+            self.redo.detach(slot)?;
+            return Ok(());
+        };
+        if self.redo.database(slot).is_some_and(|d| !d.future_data && !d.is_patched()) {
+            self.redo.check_maps(slot)?;
+        }
+        if let Some(last) = owned_last_page(self.redo.cache(), slot)? {
+            self.redo.cache().resize(slot, last)?;
+        }
+        let Some(database) = self.redo.detach(slot)? else { return Ok(()) };
+        {
+            let mut state = header.state.lock();
+            let hard = matches!(self.request.mode, RecoveryMode::Hard { .. });
+            let clean =
+                CleanAt { position: at, db_time: database.db_time, last_object: database.last_object, hard };
+            state.count_resizes(&database, &*self.environment.clock);
+            make_clean(&mut state.header, clean, &*self.environment.clock);
+        }
+        header.write()?;
+        self.gate.remove(slot);
+        self.detached.retain(|d| d.path != header.path);
+        self.detached.push(DatabaseOutcome::of(&taken.logged, &header));
+        Ok(())
+    }
+
+    /// The last generation replayed must reach what each database needs.
+    pub(super) fn check_ranges(&mut self) -> Result<bool, RecoveryError> {
+        let last = self.generation;
+        let mut lost = false;
+        for (slot, header) in self.attached() {
+            self.redo.check_maps(slot.slot)?;
+            let state = header.state.lock();
+            if state.initial_required > last {
+                return Err(RecoveryError::RequiredLogsMissing {
+                    database: header.path.clone(),
+                    first: state.header.min_required(),
+                    last: state.initial_required,
+                    found: format!("the logs end with generation {last}"),
+                });
+            }
+            if state.initial_committed > last {
+                if !self.request.accept_lost_logs {
+                    return Err(RecoveryError::CommittedLogsMissing {
+                        database: header.path.clone(),
+                        committed: state.initial_committed,
+                        last,
+                    });
+                }
+                lost = true;
+            }
+        }
+        if lost {
+            for (_, header) in self.attached() {
+                let mut state = header.state.lock();
+                if state.header.max_committed() > last {
+                    state.header.set_max_committed(last);
+                    state.header.set_max_committed_create_time(self.generation_created);
+                    state.changed = true;
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    /// A database that the log has attached must be there at the end.
+    pub(super) fn check_deferred(&self) -> Result<(), RecoveryError> {
+        for slot in self.slots.values() {
+            let SlotState::Deferred(reason) = &slot.state else { continue };
+            let tolerated = self.request.ignore_missing_databases
+                && matches!(reason, DeferReason::Missing | DeferReason::NotMapped)
+                || *reason == DeferReason::NotMapped
+                    && matches!(self.request.mode, RecoveryMode::Hard { .. });
+            if !tolerated {
+                return Err(RecoveryError::DatabaseMismatch {
+                    logged: slot.logged.clone(),
+                    reason: reason.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}

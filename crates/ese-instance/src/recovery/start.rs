@@ -1,0 +1,162 @@
+//! Where redo begins and with which databases.
+
+use ese_format::{
+    AttachmentEntry, Checkpoint, CheckpointPair, HeaderError, LogGeneration, LogPosition, PageSize,
+};
+use ese_io::{IoErrorKind, OpenMode, OpenOptions, Storage};
+use ese_log::{OpenLog, ReplayContext, ScanOptions};
+
+use super::error::RecoveryError;
+use super::request::{RecoveryMode, RecoveryRequest};
+use super::source::{LogSource, first_position};
+
+/// The beginning of redo.
+pub(super) struct Start {
+    /// First position to be replayed.
+    pub(super) position: LogPosition,
+    /// Databases that are attached there.
+    pub(super) attachments: Vec<AttachmentEntry>,
+    /// Whether a checkpoint said so.
+    pub(super) from_checkpoint: bool,
+    /// Log that holds the position.
+    pub(super) log: OpenLog,
+    /// Page size of the databases.
+    pub(super) page_size: PageSize,
+}
+
+/// What there is to do.
+pub(super) enum Beginning {
+    /// The stream was closed in order, and the checkpoint knows it.
+    Clean(LogPosition),
+    /// Redo.
+    Start(Box<Start>),
+}
+
+/// Reads the checkpoint file. A missing or damaged one is `None`: redo begins with the lowest log then.
+pub(super) fn read_checkpoint(
+    storage: &dyn Storage,
+    request: &RecoveryRequest,
+) -> Result<Option<Checkpoint>, RecoveryError> {
+    let file = match storage.open(&request.checkpoint, OpenOptions::new(OpenMode::Read)) {
+        Ok(file) => file,
+        Err(e) if matches!(e.kind, IoErrorKind::NotFound | IoErrorKind::InvalidPath) => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
+    let mut bytes = vec![0; Checkpoint::FILE_SIZE];
+    let read = file.read_at(0, &mut bytes)?;
+    bytes.truncate(read);
+    let parsed: Result<CheckpointPair, HeaderError> = CheckpointPair::parse(&bytes);
+    match parsed {
+        Ok(pair) => Ok(Some(pair.checkpoint)),
+        Err(error) => {
+            tracing::warn!(%error, "the checkpoint cannot be used; redo begins with the lowest log");
+            Ok(None)
+        }
+    }
+}
+
+/// Decides where redo begins.
+pub(super) fn find_start(
+    storage: &dyn Storage,
+    request: &RecoveryRequest,
+    source: &mut LogSource,
+) -> Result<Beginning, RecoveryError> {
+    let Some(lowest) = source.lowest() else {
+        return Err(RecoveryError::NoLogs {
+            directory: request.log_directory.clone(),
+            base: request.names.base.to_string(),
+        });
+    };
+    let soft = request.mode == RecoveryMode::Soft;
+    if source.current.is_none()
+        && soft
+        && !request.accept_missing_current_log
+        && source.directory.temporary.is_none()
+    {
+        return Err(RecoveryError::MissingCurrentLog {
+            file: source.directory.current_path(),
+            last: source.highest().unwrap_or(lowest),
+        });
+    }
+    let checkpoint = if soft { read_checkpoint(storage, request)? } else { None };
+    let known = match &source.current {
+        Some(log) => log.clone(),
+        None => match source.generation(storage, lowest)? {
+            Some(generation) => generation.log,
+            None => return Err(RecoveryError::Unsupported("no log can be opened")),
+        },
+    };
+    let page_size =
+        known.header().page_size().map_err(|_| RecoveryError::Unsupported("the log's page size is none"))?;
+    let signature = known.header().signature();
+    source.expect(signature, page_size);
+    let checkpoint = checkpoint.filter(|c| match c.check(Some(&signature)) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, "the checkpoint cannot be used; redo begins with the lowest log");
+            false
+        }
+    });
+    if let (Some(checkpoint), Some(current)) = (&checkpoint, &source.current) {
+        let options = ScanOptions {
+            context: ReplayContext::Soft,
+            is_current: true,
+            accepts_repair: true,
+            count_all: false,
+        };
+        // Damage is found again, and reported, when the log is replayed.
+        if let Ok(end) = current.scan(options)
+            && end.defect.is_none()
+            && end.closed_at == Some(checkpoint.position())
+        {
+            return Ok(Beginning::Clean(checkpoint.position()));
+        }
+    }
+    if let Some(checkpoint) = checkpoint {
+        let position = checkpoint.position();
+        let Some(generation) = source
+            .generation(storage, LogGeneration(position.generation))
+            .or_else(|error| match error {
+                RecoveryError::Log(ese_log::LogError::Missing { .. }) => Ok(None),
+                other => Err(other),
+            })?
+            .filter(|opened| opened.log.generation().0 == position.generation)
+        else {
+            return Err(RecoveryError::MissingCheckpointLog {
+                generation: LogGeneration(position.generation),
+                file: source.directory.archived_path(LogGeneration(position.generation)),
+            });
+        };
+        let log = generation.log;
+        let list = checkpoint.attachments().ok().flatten();
+        let (position, attachments) = match list {
+            Some(list) if log.header().version().has_checkpoint_attachments() => (position, list),
+            _ => (first_position(&log), header_list(&log)?),
+        };
+        let position = position.max(first_position(&log));
+        return Ok(Beginning::Start(Box::new(Start {
+            position,
+            attachments,
+            from_checkpoint: true,
+            log,
+            page_size,
+        })));
+    }
+    let Some(generation) = source.generation(storage, lowest)? else {
+        return Err(RecoveryError::Unsupported("no log can be opened"));
+    };
+    let log = generation.log;
+    Ok(Beginning::Start(Box::new(Start {
+        position: first_position(&log),
+        attachments: header_list(&log)?,
+        from_checkpoint: false,
+        log,
+        page_size,
+    })))
+}
+
+fn header_list(log: &OpenLog) -> Result<Vec<AttachmentEntry>, RecoveryError> {
+    log.header()
+        .attachments()
+        .map_err(|error| RecoveryError::Header { file: log.path().to_path_buf(), error })
+}
