@@ -1,9 +1,28 @@
 //! Online streaming backup, restore and verification.
+//!
+//! * [`backup_instance`]: full, incremental and atomic backups of a running instance into a directory.
+//! * [`BackupContext`]: the same through streaming calls, for whoever moves the bytes himself.
+//! * [`verify_database`]: checks every page of a database file on all cores.
+//! * [`Manifest`]: what a set holds, with checksums; written beside it, never needed.
 
+mod context;
+mod copy;
+mod directory;
+mod error;
+mod flags;
+mod manifest;
+mod page_source;
 mod progress;
+mod read_only;
 mod verify;
 
+pub use context::{BackupContext, FileHandle, LogInfo, OpenedFile, ReadOptions, ReadRetries};
+pub use directory::{BackupSummary, backup_instance};
+pub use error::BackupError;
+pub use flags::{BackupFlags, BeginFlags, EndFlags};
+pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, ManifestFileKind};
 pub use progress::{NoProgress, Progress};
+pub use read_only::{ReadOnlyOptions, backup_read_only};
 pub use verify::{
     DatabaseFinding, DatabaseVerification, FindingPlace, FlushMapVerification, HeaderReport, PageCounts,
     PageTally, VerifyError, VerifyOptions, is_trailer_page, verify_database, verify_flush_map,

@@ -37,6 +37,7 @@ struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Backup(commands::backup::Arguments),
     Diff(commands::diff::Arguments),
     Export(commands::export::Arguments),
     Info(commands::info::Arguments),
@@ -49,6 +50,7 @@ enum Command {
 impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
+            Self::Backup(arguments) => commands::backup::run(arguments, context),
             Self::Diff(arguments) => commands::diff::run(arguments, context),
             Self::Export(arguments) => commands::export::run(arguments, context),
             Self::Recover(arguments) => commands::recover::run(arguments, context),

@@ -3,24 +3,45 @@
 //! * [`ParameterSet`]: the engine's system parameters with numbers, defaults, ranges and the time when each is fixed.
 //! * [`InstanceState`] and [`ApiGate`]: the states of an instance and which refusal wins at the door of a call.
 //! * [`EventLog`]: the engine's numbered events, to `tracing` and to a sink of the caller's.
+//! * [`AttachedDatabase`]: a database in a slot, its header as attach, detach and backup change it.
+//! * [`InstanceError`]: everything that can go wrong, with the one table of the engine's numbers.
 
+mod backup_gate;
 mod catalog;
+mod database;
 mod deep;
+mod engine;
+mod environment;
+mod error;
 mod event;
+mod instance;
+mod log;
 mod parameter;
 mod reader;
 pub mod recovery;
 mod state;
 
+pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};
 pub use catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogError, CatalogRow,
     CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
     TableDefinition, TableFlags, TupleLimits, decode_windows_1252,
 };
+pub use database::{
+    AttachFacts, AttachedDatabase, BackupStamp, DetachFacts, PageRangeLock, PageRangeLocks, PageWrite,
+    SpaceError, apply_attach, apply_attach_unlogged, apply_backup, apply_checkpoint, apply_detach,
+    apply_roll, clear_previous_backups, engine_format_for, last_owned_page, read_database_header,
+    write_database_header,
+};
 pub use deep::{DeepFinding, DeepProblem, DeepSummary, FindingSeverity, deep_verify};
+pub use engine::Engine;
+pub use environment::Environment;
+pub use error::{InstanceError, InstancePath, io_jet_error};
 pub use event::{
     Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
 };
+pub use instance::{InitFlags, InitOptions, Instance, TermMode};
+pub use log::InstanceLog;
 pub use parameter::{
     DefaultValue, FixedAfter, PARAMETERS, ParameterDescriptor, ParameterError, ParameterId, ParameterKind,
     ParameterRemarks, ParameterSet, ParameterStage, ParameterValue, Scope,

@@ -1,5 +1,6 @@
 //! The subcommands, one file each: `Arguments` (clap) and `run(arguments, context)`.
 
+pub(crate) mod backup;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod info;

@@ -1,0 +1,129 @@
+//! The process's part of the engine: its mode, its instances, the defaults for new ones.
+
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use crate::environment::Environment;
+use crate::error::InstanceError;
+use crate::instance::{InitOptions, Instance};
+use crate::parameter::{ParameterError, ParameterId, ParameterSet, ParameterStage, ParameterValue};
+use crate::state::{ModeError, ProcessMode};
+
+/// The engine of a process: makes instances and keeps them apart. A program needs one; tests may have many.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Arc<EngineShared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EngineShared {
+    environment: Environment,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    mode: ProcessMode,
+    defaults: ParameterSet,
+    instances: Vec<Instance>,
+}
+
+impl Engine {
+    /// An engine without instances.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        Self { shared: Arc::new(EngineShared { environment, inner: Mutex::default() }) }
+    }
+
+    /// The mode now.
+    #[must_use]
+    pub fn mode(&self) -> ProcessMode {
+        self.shared.inner.lock().mode
+    }
+
+    /// Sets a default for later instances.
+    ///
+    /// # Errors
+    /// `Parameter`.
+    pub fn set_default(
+        &self,
+        id: ParameterId,
+        value: impl Into<ParameterValue>,
+    ) -> Result<(), InstanceError> {
+        let mut inner = self.shared.inner.lock();
+        let stage = ParameterStage {
+            process_initialized: inner.mode != ProcessMode::NotSet,
+            instance_initialized: false,
+        };
+        inner.defaults.set(id, value, stage).map_err(|e: ParameterError| e.into())
+    }
+
+    /// Creates an instance by name. Names differ (in any letter case), and one instance may be nameless.
+    ///
+    /// # Errors
+    /// `Mode`, `TooManyInstances`, `InstanceNameInUse`.
+    #[doc(alias = "JetCreateInstance")]
+    pub fn create_instance(&self, name: &str) -> Result<Instance, InstanceError> {
+        let mut inner = self.shared.inner.lock();
+        let mode = inner.mode.create_instance()?;
+        let limit = inner.defaults.number(ParameterId::MAX_INSTANCES);
+        if inner.instances.len() as u64 >= limit {
+            return Err(InstanceError::TooManyInstances { limit });
+        }
+        if inner.instances.iter().any(|i| i.name() == name) {
+            return Err(InstanceError::InstanceNameInUse { name: name.to_owned() });
+        }
+        Ok(self.add(&mut inner, mode, name))
+    }
+
+    /// Initialises the one instance of a process that has no other.
+    ///
+    /// # Errors
+    /// `Mode`, or what [`Instance::initialize`] says.
+    #[doc(alias = "JetInit")]
+    pub fn initialize_single(&self, options: InitOptions) -> Result<Instance, InstanceError> {
+        let instance = {
+            let mut inner = self.shared.inner.lock();
+            let mode = inner.mode.init_implicit()?;
+            self.add(&mut inner, mode, "")
+        };
+        instance.initialize(options)?;
+        Ok(instance)
+    }
+
+    /// The one instance of a process in one-instance mode.
+    ///
+    /// # Errors
+    /// `Mode`.
+    pub fn single_instance(&self) -> Result<Instance, InstanceError> {
+        let inner = self.shared.inner.lock();
+        inner.mode.check_implicit()?;
+        inner.instances.first().cloned().ok_or_else(|| ModeError::InvalidParameter.into())
+    }
+
+    fn add(&self, inner: &mut Inner, mode: ProcessMode, name: &str) -> Instance {
+        let weak: Weak<EngineShared> = Arc::downgrade(&self.shared);
+        let instance =
+            Instance::new(name.to_owned(), self.shared.environment.clone(), weak, inner.defaults.clone());
+        inner.mode = mode;
+        inner.instances.push(instance.clone());
+        instance
+    }
+}
+
+impl EngineShared {
+    /// Forgets an instance that is gone; without instances the process is free to choose again.
+    pub(crate) fn free(&self, instance: &Instance) {
+        let mut inner = self.inner.lock();
+        inner.instances.retain(|i| !i.is_same(instance));
+        if inner.instances.is_empty() {
+            inner.mode = ProcessMode::NotSet;
+        }
+    }
+
+    /// The other instances.
+    pub(crate) fn others(&self, instance: &Instance) -> Vec<Instance> {
+        self.inner.lock().instances.iter().filter(|i| !i.is_same(instance)).cloned().collect()
+    }
+}

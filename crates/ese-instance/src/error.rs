@@ -1,0 +1,234 @@
+//! Everything that can go wrong with an instance, and the engine's number for it.
+
+use std::path::PathBuf;
+
+use ese_format::{HeaderError, JetError, PageNumber};
+use ese_io::{IoError, IoErrorKind};
+use ese_log::LogError;
+
+use crate::backup_gate::{BackupInProgress, BackupOccupant};
+use crate::database::SpaceError;
+use crate::parameter::ParameterError;
+use crate::state::{EntryError, ModeError};
+
+/// A failed call of an instance.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstanceError {
+    /// Refused at the door.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// Does not fit the process's mode.
+    #[error(transparent)]
+    Mode(#[from] ModeError),
+    /// A refused parameter.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    /// A failed storage call.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// A log that cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A header that cannot be used.
+    #[error("{}: {error}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: HeaderError,
+    },
+    /// The end of a database cannot be found.
+    #[error("{}, page {page}: {error}", path.display())]
+    Space {
+        /// The database.
+        path: PathBuf,
+        /// The page.
+        page: PageNumber,
+        /// What is wrong.
+        error: SpaceError,
+    },
+    /// The file ends before the last page that the database owns.
+    #[error("{} has {found} bytes; its last page {last_page} ends at {expected}", path.display())]
+    DatabaseTooShort {
+        /// The database.
+        path: PathBuf,
+        /// Its last page.
+        last_page: PageNumber,
+        /// Bytes needed.
+        expected: u64,
+        /// Bytes there.
+        found: u64,
+    },
+    /// A counter that must not be zero is.
+    #[error("{}: header field {field} is 0", path.display())]
+    ZeroCounter {
+        /// The database.
+        path: PathBuf,
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A backup is on.
+    #[error(transparent)]
+    BackupInProgress(#[from] BackupInProgress),
+    /// No such database is attached.
+    #[error("{} is not attached", path.display())]
+    DatabaseNotFound {
+        /// The path asked for.
+        path: PathBuf,
+    },
+    /// All six slots are taken.
+    #[error("{} cannot be attached: six databases are", path.display())]
+    TooManyAttachedDatabases {
+        /// The database that was to be attached.
+        path: PathBuf,
+    },
+    /// A path cannot be used.
+    #[error("{} is not a usable path: {reason}", path.display())]
+    InvalidPath {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// Another instance of this process uses the directory.
+    #[error("instance {other:?} uses {}", path.display())]
+    PathInUse {
+        /// Which path.
+        kind: InstancePath,
+        /// The path.
+        path: PathBuf,
+        /// The other instance.
+        other: String,
+    },
+    /// An instance of that name exists.
+    #[error("there is an instance named {name:?} already")]
+    InstanceNameInUse {
+        /// The name.
+        name: String,
+    },
+    /// The process has as many instances as it may.
+    #[error("the process has {limit} instances, as many as it may")]
+    TooManyInstances {
+        /// The limit.
+        limit: u64,
+    },
+    /// Parameters that contradict each other.
+    #[error("contradicting parameters: {reason}")]
+    InvalidSettings {
+        /// What contradicts what.
+        reason: &'static str,
+    },
+    /// A number that is no combination of options.
+    #[error("options {bits:#x} are not allowed here")]
+    InvalidFlags {
+        /// The bits.
+        bits: u32,
+    },
+    /// The logs end without a clean shutdown, or the checkpoint does not point to it: they must be replayed first.
+    #[error("the logs in {} must be replayed before the instance can start: {reason}", directory.display())]
+    ReplayNeeded {
+        /// The log directory.
+        directory: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// There are archived logs but no current one.
+    #[error("{} holds archived logs up to generation {highest:#x} but no current log", directory.display())]
+    MissingCurrentLog {
+        /// The log directory.
+        directory: PathBuf,
+        /// Highest archived generation.
+        highest: u32,
+    },
+    /// A log stream was to be there, and there is none.
+    #[error("{} holds no log", directory.display())]
+    LogStreamMissing {
+        /// The log directory.
+        directory: PathBuf,
+    },
+    /// The log was shut off after an earlier failure.
+    #[error("log writing was shut off after {cause}")]
+    LogDown {
+        /// The first failure's number.
+        cause: JetError,
+    },
+    /// The instance does not log.
+    #[error("the instance runs without logging")]
+    LoggingDisabled,
+    /// Terminated as dirty as it was asked to.
+    #[error("the instance was terminated and its databases left dirty, as asked")]
+    DirtyShutdown,
+    /// Something the instance cannot do.
+    #[error("not supported: {what}")]
+    Unsupported {
+        /// What.
+        what: &'static str,
+    },
+}
+
+/// Which path of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstancePath {
+    /// Temporary database.
+    Temporary,
+    /// Directory of the checkpoint.
+    System,
+    /// Directory of the logs.
+    Log,
+}
+
+/// The engine's number for a failed storage call.
+#[must_use]
+pub fn io_jet_error(error: &IoError) -> JetError {
+    match error.kind {
+        IoErrorKind::NotFound => JetError::FILE_NOT_FOUND,
+        IoErrorKind::InvalidPath => JetError::INVALID_PATH,
+        IoErrorKind::AccessDenied | IoErrorKind::InUse | IoErrorKind::ReadOnly => {
+            JetError::FILE_ACCESS_DENIED
+        }
+        IoErrorKind::AlreadyExists | IoErrorKind::DirectoryNotEmpty => JetError::FILE_ALREADY_EXISTS,
+        IoErrorKind::DiskFull => JetError::DISK_FULL,
+        IoErrorKind::TooManyOpenFiles => JetError::OUT_OF_FILE_HANDLES,
+        IoErrorKind::OutOfMemory => JetError::OUT_OF_MEMORY,
+        IoErrorKind::EndOfFile => JetError::FILE_IO_BEYOND_EOF,
+        _ => JetError::DISK_IO,
+    }
+}
+
+impl InstanceError {
+    /// The engine's number: the one table of this crate.
+    #[must_use]
+    pub fn jet_error(&self) -> JetError {
+        match self {
+            Self::Entry(e) => e.jet_error(),
+            Self::Mode(e) => e.jet_error(),
+            Self::Parameter(e) => e.jet_error(),
+            Self::Io(e) => io_jet_error(e),
+            Self::Log(e) => e.jet_error(),
+            Self::Header { error, .. } => error.jet_error(),
+            Self::Space { error, .. } => error.jet_error(),
+            Self::DatabaseTooShort { .. } | Self::ZeroCounter { .. } => JetError::DATABASE_CORRUPTED,
+            Self::BackupInProgress(e) => match e.occupant {
+                BackupOccupant::Ordinary => JetError::BACKUP_IN_PROGRESS,
+                BackupOccupant::Surrogate => JetError::SURROGATE_BACKUP_IN_PROGRESS,
+            },
+            Self::DatabaseNotFound { .. } => JetError::DATABASE_NOT_FOUND,
+            Self::TooManyAttachedDatabases { .. } => JetError::TOO_MANY_ATTACHED_DATABASES,
+            Self::InvalidPath { .. } => JetError::INVALID_PATH,
+            Self::PathInUse { kind: InstancePath::Temporary, .. } => JetError::TEMP_PATH_IN_USE,
+            Self::PathInUse { kind: InstancePath::System, .. } => JetError::SYSTEM_PATH_IN_USE,
+            Self::PathInUse { kind: InstancePath::Log, .. } => JetError::LOG_FILE_PATH_IN_USE,
+            Self::InstanceNameInUse { .. } => JetError::INSTANCE_NAME_IN_USE,
+            Self::TooManyInstances { .. } => JetError::TOO_MANY_INSTANCES,
+            Self::InvalidSettings { .. } => JetError::INVALID_SETTINGS,
+            Self::InvalidFlags { .. } => JetError::INVALID_GRBIT,
+            Self::ReplayNeeded { .. } => JetError::DATABASE_DIRTY_SHUTDOWN,
+            Self::MissingCurrentLog { .. } | Self::LogStreamMissing { .. } => JetError::MISSING_LOG_FILE,
+            Self::LogDown { .. } => JetError::LOG_WRITE_FAIL,
+            Self::LoggingDisabled => JetError::LOGGING_DISABLED,
+            Self::DirtyShutdown => JetError::DIRTY_SHUTDOWN,
+            Self::Unsupported { .. } => JetError::DISABLED_FUNCTIONALITY,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Attach and detach of existing, clean databases.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ese_format::{DatabaseHeader, JetError, LogGeneration, LogPosition, PageNumber};
+use ese_io::{File, Lock, OpenMode, OpenOptions};
+use ese_log::record::{
+    AttachDatabase, DatabaseRecordFlags, DatabaseSlot, DetachDatabase, Record, SessionId, SetDatabaseVersion,
+};
+
+use super::Instance;
+use super::paths::absolute;
+use crate::database::{
+    AttachFacts, AttachedDatabase, DetachFacts, apply_attach, apply_attach_unlogged, apply_detach,
+    last_owned_page, read_database_header,
+};
+use crate::error::InstanceError;
+use crate::event::EventId;
+use crate::log::InstanceLog;
+use crate::state::SessionCall;
+
+/// Slots for databases: 1 to 6; 0 is the temporary database's.
+const LAST_SLOT: u8 = 6;
+/// The session that attaches and detaches.
+const SESSION: SessionId = SessionId(5);
+/// From this minor update on a database's version is logged.
+const UPDATE_WITH_VERSION_RECORD: u32 = 20;
+
+impl Instance {
+    /// Attaches a cleanly closed database and returns its slot. A database that is attached already keeps its slot.
+    ///
+    /// Its header goes dirty, with the current log generation as the first one it needs; the file stays open under an
+    /// exclusive lock.
+    ///
+    /// # Errors
+    /// Refused at the door; `BackupInProgress`; `TooManyAttachedDatabases`; a storage error (`InUse` when another
+    /// process has it); `Header` with the reason a header cannot be attached; `Space`, `DatabaseTooShort`,
+    /// `ZeroCounter`; a failure of the log.
+    #[doc(alias = "JetAttachDatabase")]
+    pub fn attach(&self, path: &Path) -> Result<u8, InstanceError> {
+        let _call = self.enter(|s| s.check_session(SessionCall::Ordinary))?;
+        let _guard = self.backup_gate().begin_attach()?;
+        let path = absolute(path)?;
+        let databases = self.databases();
+        if let Some(database) = databases.iter().find(|d| d.path() == path) {
+            return Ok(database.id());
+        }
+        let slot = (1..=LAST_SLOT)
+            .find(|slot| databases.iter().all(|d| d.id() != *slot))
+            .ok_or_else(|| InstanceError::TooManyAttachedDatabases { path: path.clone() })?;
+        let options = OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive).direct(true);
+        let file = self.environment().storage.open(&path, options)?;
+        let (header, last_page) = self.check_database(&*file)?;
+        let database = match self.log() {
+            Some(log) => self.attach_logged(&log, slot, file, header, last_page)?,
+            None => self.attach_unlogged(slot, file, header, last_page)?,
+        };
+        self.events()
+            .report(EventId::ATTACH_DATABASE_DONE, [slot.to_string(), database.path().display().to_string()]);
+        if let Some(running) = &mut *self.shared.running.write() {
+            running.databases.push(database);
+            running.databases.sort_by_key(|d| d.id());
+            running.share_databases();
+        }
+        Ok(slot)
+    }
+
+    /// Whether the file can be attached, and where the database ends.
+    fn check_database(&self, file: &dyn File) -> Result<(DatabaseHeader, PageNumber), InstanceError> {
+        let path = || file.path().to_path_buf();
+        let header = read_database_header(file)?.header;
+        header.check_attachable(Some(self.parameters().page_size())).map_err(|error| {
+            if error.jet_error() == JetError::SOFT_RECOVERY_ON_BACKUP_DATABASE {
+                self.events()
+                    .report(EventId::BACKUP_SET_DATABASE_ATTACHED, [file.path().display().to_string()]);
+            }
+            InstanceError::Header { path: path(), error }
+        })?;
+        for (field, zero) in
+            [("dbtimeDirtied", header.db_time().0 == 0), ("objidLast", header.last_object_id().0 == 0)]
+        {
+            if zero {
+                return Err(InstanceError::ZeroCounter { path: path(), field });
+            }
+        }
+        let last_page = last_owned_page(file, header.page_size())?;
+        let expected = last_page.file_offset(header.page_size()) + u64::from(header.page_size().bytes());
+        let found = file.len()?;
+        if found < expected {
+            return Err(InstanceError::DatabaseTooShort { path: path(), last_page, expected, found });
+        }
+        Ok((header, last_page))
+    }
+
+    fn attach_logged(
+        &self,
+        log: &Arc<InstanceLog>,
+        slot: u8,
+        file: Arc<dyn File>,
+        mut header: DatabaseHeader,
+        last_page: PageNumber,
+    ) -> Result<Arc<AttachedDatabase>, InstanceError> {
+        // Positions of another stream mean nothing in this one.
+        let same_stream = header.log_signature() == log.signature();
+        let time = self.environment().now();
+        let path = logged_path(file.path());
+        let record = Record::AttachDatabase(AttachDatabase {
+            session: SESSION,
+            database: DatabaseSlot(slot),
+            largest_page_count: 0,
+            consistent: if same_stream { header.consistent_position() } else { LogPosition::NONE },
+            signature: header.signature(),
+            log_signature: header.log_signature(),
+            flags: DatabaseRecordFlags::WIDE_PATH,
+            path: &path,
+        });
+        let position = log.append_and_fill(&record)?;
+        apply_attach(
+            &mut header,
+            &AttachFacts {
+                database_id: u32::from(slot),
+                position,
+                time,
+                log_signature: log.signature(),
+                generation: LogGeneration(position.generation),
+                generation_created: log.generation_created(),
+            },
+        );
+        let version = header.version();
+        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, true));
+        // The log says attached: a header that cannot follow leaves the two apart.
+        database
+            .write_header(self.environment().new_signature())
+            .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+        if version.update_minor >= UPDATE_WITH_VERSION_RECORD && log.has_version_record() {
+            log.append(&Record::SetDatabaseVersion(SetDatabaseVersion {
+                database: DatabaseSlot(slot),
+                major: version.format,
+                update_major: version.update_major,
+                update_minor: version.update_minor,
+            }))?;
+            log.flush()?;
+        }
+        Ok(database)
+    }
+
+    fn attach_unlogged(
+        &self,
+        slot: u8,
+        file: Arc<dyn File>,
+        mut header: DatabaseHeader,
+        last_page: PageNumber,
+    ) -> Result<Arc<AttachedDatabase>, InstanceError> {
+        apply_attach_unlogged(
+            &mut header,
+            u32::from(slot),
+            self.environment().now(),
+            self.environment().new_signature(),
+        );
+        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, false));
+        database.write_header(self.environment().new_signature())?;
+        Ok(database)
+    }
+
+    /// Detaches a database: its header becomes clean, its file is closed.
+    ///
+    /// # Errors
+    /// Refused at the door; `BackupInProgress`; `DatabaseNotFound`; a storage error or a failure of the log, which make
+    /// the instance unavailable when the header could not follow the log.
+    #[doc(alias = "JetDetachDatabase")]
+    pub fn detach(&self, path: &Path) -> Result<(), InstanceError> {
+        let _call = self.enter(|s| s.check_session(SessionCall::WindingDown))?;
+        let _guard = self.backup_gate().begin_attach()?;
+        let path = absolute(path)?;
+        let database = self
+            .databases()
+            .into_iter()
+            .find(|d| d.path() == path)
+            .ok_or(InstanceError::DatabaseNotFound { path })?;
+        let time = self.environment().now();
+        let position = match self.log() {
+            Some(log) => {
+                let position = log.append(&Record::DetachDatabase(DetachDatabase {
+                    session: SESSION,
+                    database: DatabaseSlot(database.id()),
+                    flags: DatabaseRecordFlags::SPARSE_OR_WIDE_DETACH,
+                    path: &logged_path(database.path()),
+                }))?;
+                log.flush()?;
+                position
+            }
+            None => LogPosition::NONE,
+        };
+        let before = database.header();
+        database.change_header(|h| {
+            let facts = DetachFacts {
+                position,
+                time,
+                db_time: before.db_time(),
+                last_object_id: before.last_object_id(),
+            };
+            apply_detach(h, &facts);
+        });
+        database
+            .write_header(self.environment().new_signature())
+            .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+        if let Some(running) = &mut *self.shared.running.write() {
+            running.databases.retain(|d| d.id() != database.id());
+            running.share_databases();
+        }
+        self.events().report(
+            EventId::DETACH_DATABASE_DONE,
+            [database.id().to_string(), database.path().display().to_string()],
+        );
+        Ok(())
+    }
+}
+
+/// A path as records store it: UTF-16LE with terminator.
+fn logged_path(path: &Path) -> Vec<u8> {
+    path.to_string_lossy().encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
+}

@@ -1,0 +1,110 @@
+//! Initialisation.
+
+use std::sync::Arc;
+
+use super::paths::InstancePaths;
+use super::{InitOptions, Instance, Running};
+use crate::error::InstanceError;
+use crate::event::EventId;
+use crate::log::{InstanceLog, LogSetup};
+use crate::parameter::{ParameterId, ParameterSet};
+use crate::state::{ApiLock, InstanceState};
+
+impl Instance {
+    /// Initialises the instance: opens its log stream, or makes a new one where there is none, and starts a run in it.
+    /// A stream that was not closed cleanly, or has lost its checkpoint, must be recovered first.
+    ///
+    /// After a failure the instance is gone, as in the engine; only "initialised already" leaves it alone.
+    ///
+    /// # Errors
+    /// Refused at the door; `InvalidPath`, `PathInUse`, `InvalidSettings`; `ReplayNeeded`, `MissingCurrentLog`,
+    /// `LogStreamMissing`; a storage error or a damaged log.
+    #[doc(alias = "JetInit3")]
+    pub fn initialize(&self, options: InitOptions) -> Result<(), InstanceError> {
+        self.shared.gate.lock(ApiLock::Initializing, false, InstanceState::check_init)?;
+        match self.start(options) {
+            Ok(running) => {
+                let events = running.events.clone();
+                *self.shared.running.write() = Some(running);
+                self.shared.gate.update(|s| {
+                    s.initialized = true;
+                    s.backup_allowed = true;
+                    s.lock = None;
+                });
+                events.report(EventId::START_INSTANCE_DONE, [self.name().to_owned()]);
+                Ok(())
+            }
+            Err(error) => {
+                self.free();
+                Err(error)
+            }
+        }
+    }
+
+    fn start(&self, options: InitOptions) -> Result<Running, InstanceError> {
+        let parameters = self.parameters();
+        let paths = InstancePaths::complete(&parameters)?;
+        self.check_collisions(&paths, &parameters)?;
+        let storage = &self.environment().storage;
+        if parameters.on(ParameterId::CREATE_PATH_IF_NOT_EXIST) {
+            paths.create(&**storage)?;
+        }
+        check_settings(&parameters)?;
+        let events = self.new_event_log();
+        events.report(EventId::START_INSTANCE, [self.name().to_owned()]);
+        let log = if parameters.logs() {
+            let setup = LogSetup {
+                environment: self.environment(),
+                system_path: &paths.system,
+                log_path: &paths.log,
+                parameters: &parameters,
+                flags: options.flags,
+                events: &events,
+            };
+            Some(Arc::new(InstanceLog::open(&setup)?))
+        } else {
+            None
+        };
+        Ok(Running { paths, events, log, databases: Vec::new() })
+    }
+
+    fn check_collisions(
+        &self,
+        paths: &InstancePaths,
+        parameters: &ParameterSet,
+    ) -> Result<(), InstanceError> {
+        let Some(engine) = self.shared.engine.upgrade() else { return Ok(()) };
+        for other in engine.others(self) {
+            let theirs = other.parameters();
+            let running = other.shared.running.read();
+            let Some(running) = running.as_ref() else { continue };
+            let temporary = |p: &ParameterSet| p.on(ParameterId::MAX_TEMPORARY_TABLES);
+            let collision = paths.collision(
+                &running.paths,
+                temporary(parameters) && temporary(&theirs),
+                parameters.logs() && theirs.logs(),
+            );
+            if let Some((kind, path)) = collision {
+                let other = other.name().to_owned();
+                return Err(InstanceError::PathInUse { kind, path: path.to_path_buf(), other });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+fn check_settings(parameters: &ParameterSet) -> Result<(), InstanceError> {
+    let invalid = |reason| Err(InstanceError::InvalidSettings { reason });
+    if parameters.on(ParameterId::CLEANUP_MISMATCHED_LOG_FILES) && !parameters.on(ParameterId::CIRCULAR_LOG) {
+        return invalid("cleaning up logs of another size needs circular logging");
+    }
+    // A log has whole segments of 4 KiB: header, data, and room for a shadow.
+    if !parameters.number(ParameterId::LOG_FILE_SIZE).is_multiple_of(4) {
+        return invalid("the log file size is not a multiple of the segment size");
+    }
+    Ok(())
+}

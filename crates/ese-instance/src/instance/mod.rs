@@ -1,0 +1,254 @@
+//! One instance: its life from creation to termination.
+
+mod attach;
+mod init;
+mod options;
+mod paths;
+mod term;
+
+use std::sync::{Arc, Weak};
+
+use ese_format::{JetError, LogPosition};
+use ese_log::record::Record;
+use parking_lot::{Mutex, RwLock};
+
+use crate::backup_gate::BackupGate;
+use crate::database::AttachedDatabase;
+use crate::engine::EngineShared;
+use crate::environment::Environment;
+use crate::error::InstanceError;
+use crate::event::EventLog;
+use crate::log::InstanceLog;
+use crate::parameter::{ParameterError, ParameterId, ParameterSet, ParameterStage, ParameterValue};
+use crate::state::{ApiCall, ApiGate, EntryError, InstanceState};
+
+pub use options::{InitFlags, InitOptions, TermMode};
+use paths::InstancePaths;
+
+/// An instance of the engine. Clones are handles of the same instance.
+///
+/// Created by [`Engine::create_instance`](crate::Engine::create_instance); parameters are set before
+/// [`initialize`](Self::initialize).
+#[derive(Clone)]
+pub struct Instance {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    name: String,
+    environment: Environment,
+    engine: Weak<EngineShared>,
+    gate: Arc<ApiGate>,
+    backup_gate: BackupGate,
+    parameters: Mutex<ParameterSet>,
+    running: RwLock<Option<Running>>,
+}
+
+/// What exists between `init` and `term`.
+struct Running {
+    paths: InstancePaths,
+    events: EventLog,
+    /// `None` when the instance runs without logging.
+    log: Option<Arc<InstanceLog>>,
+    /// By slot.
+    databases: Vec<Arc<AttachedDatabase>>,
+}
+
+impl Running {
+    /// Tells the log which headers to keep in step with it.
+    fn share_databases(&self) {
+        if let Some(log) = &self.log {
+            log.set_databases(self.databases.iter().filter(|d| d.is_logged()).cloned().collect());
+        }
+    }
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance")
+            .field("name", &self.shared.name)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    pub(crate) fn new(
+        name: String,
+        environment: Environment,
+        engine: Weak<EngineShared>,
+        parameters: ParameterSet,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                name,
+                environment,
+                engine,
+                gate: ApiGate::new(),
+                backup_gate: BackupGate::default(),
+                parameters: Mutex::new(parameters),
+                running: RwLock::new(None),
+            }),
+        }
+    }
+
+    /// Display name; empty for a nameless instance.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn state(&self) -> InstanceState {
+        self.shared.gate.state()
+    }
+
+    /// Storage, clock, randomness.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.shared.environment
+    }
+
+    /// The lock that backups share with attach and detach.
+    #[must_use]
+    pub fn backup_gate(&self) -> &BackupGate {
+        &self.shared.backup_gate
+    }
+
+    /// Lets a call in when `check` allows it; the call leaves when the answer is dropped.
+    ///
+    /// # Errors
+    /// What `check` says.
+    pub fn enter(
+        &self,
+        check: impl FnOnce(&InstanceState) -> Result<(), EntryError>,
+    ) -> Result<ApiCall, EntryError> {
+        self.shared.gate.enter(check)
+    }
+
+    /// Makes the instance unavailable: every call but termination is refused from now on.
+    pub fn set_fatal(&self, cause: JetError) {
+        self.shared.gate.set_fatal(cause);
+    }
+
+    /// A parameter's value in force.
+    ///
+    /// # Errors
+    /// Refused at the door, or `Parameter`.
+    pub fn parameter(&self, id: ParameterId) -> Result<ParameterValue, InstanceError> {
+        let _call = self.enter(InstanceState::check_without_init)?;
+        Ok(self.shared.parameters.lock().get(id)?)
+    }
+
+    /// All parameters in force.
+    #[must_use]
+    pub fn parameters(&self) -> ParameterSet {
+        self.shared.parameters.lock().clone()
+    }
+
+    /// Sets a parameter.
+    ///
+    /// # Errors
+    /// Refused at the door, or `Parameter`.
+    pub fn set_parameter(
+        &self,
+        id: ParameterId,
+        value: impl Into<ParameterValue>,
+    ) -> Result<(), InstanceError> {
+        let _call = self.enter(InstanceState::check_without_init)?;
+        let stage = ParameterStage {
+            // Page size and the like belong to the process in the engine; here each instance has its own.
+            process_initialized: self.state().initialized,
+            instance_initialized: self.state().initialized,
+        };
+        let mut parameters = self.shared.parameters.lock();
+        parameters.set(id, value, stage).map_err(|e: ParameterError| e.into())
+    }
+
+    /// Stops the service: from now on ordinary calls are refused. Not reversible; a running backup goes on.
+    pub fn stop_service(&self) {
+        self.shared.gate.update(|s| s.stop_service = true);
+    }
+
+    /// Where events go.
+    #[must_use]
+    pub fn events(&self) -> EventLog {
+        match &*self.shared.running.read() {
+            Some(running) => running.events.clone(),
+            None => self.new_event_log(),
+        }
+    }
+
+    fn new_event_log(&self) -> EventLog {
+        let parameters = self.shared.parameters.lock();
+        EventLog::new(self.shared.name.clone(), self.shared.environment.events.clone()).with_level(
+            parameters.on(ParameterId::NO_INFORMATION_EVENT),
+            parameters.number(ParameterId::EVENT_LOGGING_LEVEL),
+        )
+    }
+
+    /// The attached databases, by slot.
+    #[must_use]
+    pub fn databases(&self) -> Vec<Arc<AttachedDatabase>> {
+        self.shared.running.read().as_ref().map(|r| r.databases.clone()).unwrap_or_default()
+    }
+
+    /// The log of the instance, or `None` when it runs without, or does not run.
+    #[must_use]
+    pub fn log(&self) -> Option<Arc<InstanceLog>> {
+        self.shared.running.read().as_ref().and_then(|r| r.log.clone())
+    }
+
+    fn require_log(&self) -> Result<Arc<InstanceLog>, InstanceError> {
+        self.log().ok_or(InstanceError::LoggingDisabled)
+    }
+
+    /// Appends a record. It is durable after the next [`flush_log`](Self::flush_log).
+    ///
+    /// # Errors
+    /// `LoggingDisabled`, `LogDown`, `Log`.
+    pub fn append(&self, record: &Record<'_>) -> Result<LogPosition, InstanceError> {
+        self.require_log()?.append(record)
+    }
+
+    /// Appends a record as the first of a new generation, and closes the one before.
+    ///
+    /// # Errors
+    /// `LoggingDisabled`, `LogDown`, `Log`.
+    pub fn append_to_new_generation(&self, record: &Record<'_>) -> Result<LogPosition, InstanceError> {
+        self.require_log()?.append_to_new_generation(record)
+    }
+
+    /// Makes every record appended so far durable.
+    ///
+    /// # Errors
+    /// `LoggingDisabled`, `LogDown`, `Log`.
+    pub fn flush_log(&self) -> Result<(), InstanceError> {
+        self.require_log()?.flush()
+    }
+
+    fn logged_databases(&self) -> Vec<Arc<AttachedDatabase>> {
+        self.databases().into_iter().filter(|d| d.is_logged()).collect()
+    }
+
+    /// Writes the headers of all logged databases to disk.
+    ///
+    /// # Errors
+    /// A storage error of the first that failed.
+    pub fn write_database_headers(&self) -> Result<(), InstanceError> {
+        for database in self.logged_databases() {
+            database.write_header(self.shared.environment.new_signature())?;
+        }
+        Ok(())
+    }
+
+    /// Moves the checkpoint to the tip of the log: nothing that is logged is missing in a database file. Headers first,
+    /// then the checkpoint file.
+    ///
+    /// # Errors
+    /// `LoggingDisabled`, or a storage error.
+    pub fn advance_checkpoint(&self) -> Result<LogPosition, InstanceError> {
+        self.require_log()?.advance_checkpoint()
+    }
+}

@@ -1,0 +1,104 @@
+//! Termination.
+
+use ese_format::LogPosition;
+use ese_log::record::{Quit, Record, TimedQuit};
+
+use super::{Instance, Running, TermMode};
+use crate::database::{DetachFacts, apply_detach};
+use crate::error::InstanceError;
+use crate::event::EventId;
+use crate::state::{ApiLock, InstanceState};
+
+impl Instance {
+    /// Terminates the instance: databases are closed cleanly, the log ends with its closing record, the checkpoint
+    /// points to it. The instance is gone afterwards, also when that fails (its databases then stay dirty).
+    ///
+    /// One that was never initialised is just freed.
+    ///
+    /// # Errors
+    /// Refused at the door; `BackupInProgress` with [`TermMode::Complete`] while a streaming backup is on: the instance
+    /// then goes on, but allows no new backup, as in the engine; `DirtyShutdown` when it was asked for, or forced by an
+    /// earlier fatal error; the first failure on the way.
+    #[doc(alias = "JetTerm2")]
+    pub fn terminate(&self, mode: TermMode) -> Result<(), InstanceError> {
+        self.shared.gate.lock(ApiLock::Terminating, mode.ends_backup(), InstanceState::check_term)?;
+        self.shared.gate.update(|s| s.backup_allowed = false);
+        if let Some(owner) = self.backup_gate().owner().filter(|_| mode.ends_backup()) {
+            owner.end_by_engine();
+        }
+        let dirty = mode == TermMode::Dirty || self.state().fatal_error.is_some();
+        if let Some(occupant) = self.backup_gate().occupant().filter(|_| !dirty) {
+            self.shared.gate.update(|s| {
+                s.lock = None;
+                s.term_in_progress = false;
+            });
+            return Err(crate::backup_gate::BackupInProgress { occupant }.into());
+        }
+        let running = self.shared.running.write().take();
+        let result = match running {
+            None => Ok(()),
+            Some(running) if dirty => self.close_dirty(&running),
+            Some(running) => self.close_clean(&running),
+        };
+        self.free();
+        result
+    }
+
+    fn close_dirty(&self, running: &Running) -> Result<(), InstanceError> {
+        if let Some(log) = &running.log {
+            // What was logged helps recovery; what cannot be written any more is lost.
+            let _ = log.flush();
+        }
+        running.events.report(EventId::STOP_INSTANCE, [self.name().to_owned(), "1".to_owned()]);
+        Err(InstanceError::DirtyShutdown)
+    }
+
+    fn close_clean(&self, running: &Running) -> Result<(), InstanceError> {
+        match self.write_clean_end(running) {
+            Ok(()) => {
+                running.events.report(EventId::STOP_INSTANCE, [self.name().to_owned(), "0".to_owned()]);
+                Ok(())
+            }
+            Err(error) => {
+                let number = error.jet_error().0.to_string();
+                running.events.report(EventId::STOP_INSTANCE_ERROR, [self.name().to_owned(), number]);
+                Err(error)
+            }
+        }
+    }
+
+    /// Mark, headers, closing record, checkpoint: each durable before the next, so that a crash in between is recovered.
+    fn write_clean_end(&self, running: &Running) -> Result<(), InstanceError> {
+        let time = self.environment().now();
+        let position = match &running.log {
+            Some(log) => log.append_and_fill(&Record::ShutDownMark)?,
+            None => LogPosition::NONE,
+        };
+        for database in &running.databases {
+            let before = database.header();
+            let (db_time, last_object_id) = (before.db_time(), before.last_object_id());
+            database.change_header(|h| {
+                apply_detach(h, &DetachFacts { position, time, db_time, last_object_id });
+            });
+            database.write_header(self.environment().new_signature())?;
+        }
+        let Some(log) = &running.log else { return Ok(()) };
+        let position = log.append(&Record::Term2(TimedQuit {
+            quit: Quit { start: log.init_position(), ..Quit::default() },
+            time: self.environment().now(),
+        }))?;
+        log.flush()?;
+        log.write_checkpoint(position, None)
+    }
+
+    /// The instance is gone.
+    pub(super) fn free(&self) {
+        self.shared.gate.update(|s| {
+            s.initialized = false;
+            s.lock = Some(ApiLock::Deleting);
+        });
+        if let Some(engine) = self.shared.engine.upgrade() {
+            engine.free(self);
+        }
+    }
+}
