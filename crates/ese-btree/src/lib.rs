@@ -6,6 +6,7 @@ mod page_cache;
 mod page_edit;
 mod page_operation;
 mod redo;
+mod stored_image;
 mod undo;
 
 pub use compare::{
@@ -23,4 +24,5 @@ pub use redo::{
     Handled, MissingPage, Redo, RedoDatabase, RedoError, RedoErrorKind, RedoMapEntry, RedoMaps,
     RedoStatistics, Session, Version, VersionList, is_refused,
 };
+pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
 pub use undo::{UndoError, UndoLog, UndoStatistics};

@@ -13,6 +13,7 @@ mod names;
 mod pages;
 mod redo;
 mod rows;
+mod stored_image;
 mod values;
 
 use crate::Target;
@@ -30,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "row", run: rows::run, samples: rows::samples },
     Target { name: "compressed_value", run: compression::run, samples: compression::samples },
     Target { name: "log_record", run: log_records::run, samples: log_records::samples },
+    Target { name: "stored_image", run: stored_image::run, samples: stored_image::samples },
     Target { name: "file_kind", run: file_starts::kind, samples: file_starts::kind_samples },
     Target { name: "trailer_page", run: file_starts::trailer, samples: file_starts::trailer_samples },
     Target { name: "flush_map", run: file_starts::flush_map, samples: file_starts::flush_map_samples },

@@ -1,7 +1,7 @@
 //! Why redo stops.
 
 use ese_format::{DbTime, JetError, LogPosition, PageNumber};
-use ese_log::record::{DatabaseSlot, RecordError, RecordKind};
+use ese_log::record::{DatabaseSlot, DiffError, RecordError, RecordKind};
 
 use crate::page_cache::PageCacheError;
 use crate::page_edit::PageEditError;
@@ -142,8 +142,8 @@ pub enum RedoErrorKind {
     #[error("before-image: {0}")]
     BadImage(String),
     /// The difference in the record cannot be applied to the node.
-    #[error("difference: {0}")]
-    BadDifference(&'static str),
+    #[error(transparent)]
+    BadDifference(#[from] DiffError),
     /// New data has another size than the record says.
     #[error("replaced data is {found} bytes long, expected {expected}")]
     DataSize {

@@ -5,7 +5,6 @@
 
 mod access;
 mod create;
-mod difference;
 mod error;
 mod maps;
 mod merge;

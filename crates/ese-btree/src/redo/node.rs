@@ -3,12 +3,11 @@
 use ese_format::{ObjectId, PageNumber};
 use ese_log::record::{
     Delete, EmptyTree, FlagInsert, FlagInsertAndReplaceData, Insert, NodePrefix, PageRecordFlags, Replace,
-    SessionId, SetExternalHeader, Undo, UndoInfo, VersionId, VersionOperation,
+    SessionId, SetExternalHeader, Undo, UndoInfo, VersionId, VersionOperation, apply_diff,
 };
 
 use super::Redo;
 use super::access::Target;
-use super::difference::apply_difference;
 use super::error::RedoErrorKind;
 use super::version::{NewVersion, Version, VersionBytes};
 use crate::page_cache::FrameId;
@@ -208,7 +207,7 @@ impl Redo {
                 let error = Self::edit_error(node.page.database, target.page);
                 let page = self.cache.page(frame);
                 let old = page.node(node.page.line.into()).map_err(error)?.data;
-                apply_difference(record.data, record.long_entries, old, limit, &mut new)?;
+                apply_diff(old, record.data, record.diff_form(), limit, &mut new)?;
                 &new[..]
             } else {
                 record.data

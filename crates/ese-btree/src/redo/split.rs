@@ -1,9 +1,9 @@
 //! Redo of a split: all levels of one macro together.
 
-use ese_format::{PageNumber, decompress_value};
+use ese_format::PageNumber;
 use ese_log::record::{
-    BeforeImage, BeforeImageFlags, DatabaseSlot, NodePrefix, PageRecordFlags, Split, SplitKind,
-    SplitOperation, VersionId, VersionOperation,
+    BeforeImage, DatabaseSlot, NodePrefix, PageRecordFlags, Split, SplitKind, SplitOperation, VersionId,
+    VersionOperation,
 };
 
 use super::Redo;
@@ -11,8 +11,9 @@ use super::access::Target;
 use super::error::RedoErrorKind;
 use super::version::VersionBytes;
 use crate::page_cache::FrameId;
-use crate::page_edit::{PageEditError, PageImage, node_flags, page_flags, rehydrate};
+use crate::page_edit::{PageEditError, PageImage, node_flags, page_flags};
 use crate::page_operation::{Line, Lines, append_lines};
+use crate::stored_image::restore_before_image;
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
 
@@ -64,20 +65,8 @@ impl Redo {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let size = self.cache.page_size();
+        restore_before_image(image, size, out).map_err(|e| RedoErrorKind::BadImage(e.to_string()))?;
         let bad = |e: PageEditError| RedoErrorKind::BadImage(e.to_string());
-        let mut unpacked = Vec::new();
-        let mut bytes = image.bytes;
-        if bytes.len() < size.len() && image.flags.contains(BeforeImageFlags::COMPRESSED) {
-            decompress_value(bytes, size.len(), &mut unpacked)
-                .map_err(|e| RedoErrorKind::BadImage(e.to_string()))?;
-            bytes = &unpacked;
-        }
-        if image.bytes.len() < size.len() && image.flags.contains(BeforeImageFlags::DEHYDRATED) {
-            rehydrate(bytes, size, out).map_err(bad)?;
-        } else {
-            out.clear();
-            out.extend_from_slice(bytes);
-        }
         let mut page = PageImage::new(&mut out[..], size).map_err(bad)?;
         page.check().map_err(bad)?;
         page.set_db_time(before);
