@@ -9,7 +9,7 @@ pub enum Effect {
     /// Nothing.
     #[default]
     None,
-    /// The first half of a write; nothing of other calls.
+    /// The first half of a write, on the simulated disk of whole sectors; nothing of other calls.
     Half,
     /// Everything.
     Full,

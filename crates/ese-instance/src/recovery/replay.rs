@@ -427,6 +427,8 @@ impl<'r> Replay<'r> {
             let SlotState::Deferred(reason) = &slot.state else { continue };
             let tolerated = self.request.ignore_missing_databases
                 && matches!(reason, DeferReason::Missing | DeferReason::NotMapped)
+                // Closed in order already, and only the record that says so is missing.
+                || self.last_was_shut_down_mark && *reason == DeferReason::ConsistentLater
                 || *reason == DeferReason::NotMapped
                     && matches!(self.request.mode, RecoveryMode::Hard { .. });
             if !tolerated {

@@ -83,7 +83,13 @@ impl File for SimulatedFile {
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<()> {
         self.change(Operation::Write, |state, effect| match effect {
             Effect::None => Ok(()),
-            Effect::Half => state.write(self.id, offset, data.get(..data.len() / 2).unwrap_or(&[])),
+            Effect::Half => {
+                // Up to the boundary of a sector: no sector is ever mixed.
+                let middle = offset.saturating_add(data.len() as u64 / 2);
+                let end = middle - middle % u64::from(state.sector);
+                let count = usize::try_from(end.saturating_sub(offset)).unwrap_or(0);
+                state.write(self.id, offset, data.get(..count).unwrap_or(&[]))
+            }
             Effect::Full => state.write(self.id, offset, data),
         })
         .map_err(|e| e.at(offset))
