@@ -24,6 +24,7 @@ pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, ManifestFileKind};
 pub use progress::{NoProgress, Progress};
 pub use read_only::{ReadOnlyOptions, backup_read_only};
 pub use verify::{
-    DatabaseFinding, DatabaseVerification, FindingPlace, FlushMapVerification, HeaderReport, PageCounts,
-    PageTally, VerifyError, VerifyOptions, is_trailer_page, verify_database, verify_flush_map,
+    BackupSetFinding, BackupSetVerification, DatabaseFinding, DatabaseVerification, FindingPlace,
+    FlushMapVerification, HeaderReport, PageCounts, PageTally, VerifyError, VerifyOptions, is_trailer_page,
+    verify_backup_set, verify_database, verify_flush_map,
 };

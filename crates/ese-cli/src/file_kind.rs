@@ -36,6 +36,7 @@ pub(crate) fn kind_name(kind: FileKind, path: &Path) -> &'static str {
 /// The name of a kind for people.
 pub(crate) fn kind_description(name: &str) -> &str {
     match name {
+        "backup_set" => "backup set",
         "temporary_database" => "temporary database",
         "flush_map" => "flush map",
         "patch" => "patch file",

@@ -237,3 +237,79 @@ fn one_missing_path_does_not_hide_the_others() {
     let output = ese(&[OsStr::new("verify")]);
     assert_eq!(output.status.code(), Some(2));
 }
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn of_kind<'a>(reports: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    reports.iter().filter(|r| r["kind"] == kind).collect()
+}
+
+#[test]
+fn backup_sets_of_the_original_engine() {
+    let mut sets = 0;
+    for case in testdata::reference_cases().iter().filter(|c| c.starts_with("backup-")) {
+        let Some(folder) = testdata::reference(case) else { continue };
+        let (reports, exit) = verify_json(&[&folder]);
+        assert_eq!(exit, 0, "{case}: {:?}", reports.iter().find(|r| r["verdict"] == "findings"));
+        for set in of_kind(&reports, "backup_set") {
+            assert_eq!(set["verdict"], "clean", "{set}");
+            assert_eq!(set["manifest"], false);
+            sets += 1;
+        }
+    }
+    assert!(sets >= 1 || testdata::reference_cases().is_empty());
+}
+
+#[test]
+fn a_backup_set_that_lost_something() {
+    let Some(folder) = testdata::reference("clean-p4k") else { return };
+    let work = tempfile::tempdir().unwrap();
+    let set = work.path().join("set");
+    copy_tree(&folder.join("files"), &work.path().join("source"));
+    let source = work.path().join("source/db.edb");
+    let arguments = ["backup", "--read-only", source.to_str().unwrap(), "--to", set.to_str().unwrap()];
+    let output = ese(&arguments.map(OsStr::new));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (reports, exit) = verify_json(&[&set]);
+    assert_eq!(exit, 0, "{reports:?}");
+    let [whole] = of_kind(&reports, "backup_set").try_into().unwrap();
+    assert_eq!((&whole["manifest"], &whole["databases"]), (&Value::Bool(true), &1.into()));
+    // One bit in free space: no page checksum covers it twice, but the manifest covers every byte.
+    let database = set.join("db.edb");
+    let sound = fs::read(&database).unwrap();
+    let mut damaged = sound.clone();
+    damaged[5000] ^= 1;
+    fs::write(&database, &damaged).unwrap();
+    let (reports, exit) = verify_json(&[&set]);
+    let [whole] = of_kind(&reports, "backup_set").try_into().unwrap();
+    assert_eq!((exit, &whole["findings"][0]["kind"]), (3, &"crc32c".into()));
+    assert_eq!(whole["findings"][0]["file"], "db.edb");
+    fs::write(&database, &sound).unwrap();
+    // Every log gone.
+    let mut gone = 0;
+    for entry in fs::read_dir(&set).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "log" || e == "jtx") {
+            fs::remove_file(path).unwrap();
+            gone += 1;
+        }
+    }
+    let (reports, exit) = verify_json(&[&set]);
+    let [whole] = of_kind(&reports, "backup_set").try_into().unwrap();
+    let kinds: Vec<&str> =
+        whole["findings"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
+    assert_eq!(exit, 3);
+    assert_eq!(kinds.iter().filter(|kind| **kind == "missing_file").count(), gone);
+    assert!(gone == 0 || kinds.contains(&"missing_log"), "{kinds:?}");
+}

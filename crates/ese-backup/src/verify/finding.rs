@@ -3,9 +3,8 @@
 use ese_format::{
     BlockChecksum, CorrectedBits, HeaderCopy, HeaderError, JetError, PageNumber, PageNumberEvidence,
 };
+use ese_instance::io_jet_error;
 use ese_io::IoError;
-
-use super::error::jet_error_of_io;
 
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,7 +148,7 @@ impl DatabaseFinding {
                 Some(JetError::READ_PGNO_VERIFY_FAILURE)
             }
             Self::WrongPageNumber { .. } | Self::BadChecksum { .. } => Some(JetError::READ_VERIFY_FAILURE),
-            Self::Unreadable { error, .. } => Some(jet_error_of_io(error.kind)),
+            Self::Unreadable { error, .. } => Some(io_jet_error(error)),
             Self::PartialPage { .. } | Self::Truncated { .. } => Some(JetError::FILE_IO_BEYOND_EOF),
         }
     }

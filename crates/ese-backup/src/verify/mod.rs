@@ -2,6 +2,7 @@
 //!
 //! Recovery and backup stop at the first damage; verification goes on and tells all of it.
 
+mod backup_set;
 mod chunks;
 mod database;
 mod error;
@@ -10,6 +11,7 @@ mod flush_map;
 mod owned_space;
 mod page_tally;
 
+pub use backup_set::{BackupSetFinding, BackupSetVerification, verify_backup_set};
 pub use database::{DatabaseVerification, HeaderReport, VerifyOptions, verify_database};
 pub use error::VerifyError;
 pub use finding::{DatabaseFinding, FindingPlace};

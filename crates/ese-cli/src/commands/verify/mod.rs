@@ -1,5 +1,6 @@
 //! `ese verify`: checks every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets.
 
+mod backup_set;
 mod database;
 mod deep;
 mod flush_map;
@@ -20,7 +21,8 @@ use crate::file_kind::{kind_name, read_start};
 
 /// Check every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets
 ///
-/// Files are only read. A directory stands for every file in it and below. Prints one result a file; exits with 3 when
+/// Files are only read. A directory stands for every file in it and below; a backup set is looked at as a
+/// whole, too. Prints one result a file; exits with 3 when
 /// something was found.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
@@ -68,6 +70,12 @@ const MAX_DEPTH: usize = 16;
 /// Verifies every file below a directory. Files that are none of the engine's are told but do no harm.
 fn verify_directory(path: &Path, context: &Context, deep: bool, depth: usize) -> Result<Exit, Failure> {
     let mut exit = Exit::Clean;
+    if let Some(report) = backup_set::verify(path, context)? {
+        context.output.result(|| report.to_text(), || report.to_json())?;
+        if report.verdict == Verdict::Findings {
+            exit = Exit::Findings;
+        }
+    }
     for entry in context.storage.list(path)? {
         context.check_interrupt()?;
         exit = exit.and(match entry.kind {

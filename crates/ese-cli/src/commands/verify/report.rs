@@ -30,7 +30,7 @@ impl Verdict {
 }
 
 /// Where something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// A copy of a header; for programs pages -1 and 0, as the engine's tools number them.
     Header(HeaderCopy),
@@ -40,6 +40,8 @@ pub(super) enum Place {
     Whole,
     /// A segment of a log; 0 is its header. Sectors of older logs are counted the same way.
     Segment(u16),
+    /// A file of a set.
+    File(String),
 }
 
 /// One finding.
@@ -160,12 +162,13 @@ impl FileReport {
             let _ = write!(text, "\n  {remark}");
         }
         for finding in self.findings.iter().take(PRINTED_FINDINGS) {
-            let place = match finding.place {
+            let place = match &finding.place {
                 Place::Header(HeaderCopy::Primary) => "header".to_owned(),
                 Place::Header(HeaderCopy::Secondary) => "second header".to_owned(),
                 Place::Page(page) => format!("page {page}"),
                 Place::Whole => "database".to_owned(),
                 Place::Segment(segment) => format!("segment {segment}"),
+                Place::File(name) => name.clone(),
             };
             let _ = write!(text, "\n  {place}: {}", finding.text);
             if let Some(error) = finding.jet_error {
@@ -182,12 +185,13 @@ impl FileReport {
 
 impl Finding {
     fn to_json(&self) -> Value {
-        let (unit, number): (_, Value) = match self.place {
+        let (unit, number): (_, Value) = match &self.place {
             Place::Header(HeaderCopy::Primary) => ("page", (-1).into()),
             Place::Header(HeaderCopy::Secondary) => ("page", 0.into()),
-            Place::Page(page) => ("page", page.into()),
+            Place::Page(page) => ("page", (*page).into()),
             Place::Whole => ("page", Value::Null),
-            Place::Segment(segment) => ("segment", segment.into()),
+            Place::Segment(segment) => ("segment", (*segment).into()),
+            Place::File(name) => ("file", name.clone().into()),
         };
         let mut object = json!({
             unit: number,
