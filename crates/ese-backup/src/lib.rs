@@ -3,6 +3,8 @@
 //! * [`backup_instance`]: full, incremental and atomic backups of a running instance into a directory.
 //! * [`BackupContext`]: the same through streaming calls, for whoever moves the bytes himself.
 //! * [`verify_database`]: checks every page of a database file on all cores.
+//! * [`restore`]: a set's databases, brought up with its logs.
+//! * [`backup_read_only`]: a restorable set of a closed database that is not touched.
 //! * [`Manifest`]: what a set holds, with checksums; written beside it, never needed.
 
 mod context;
@@ -14,6 +16,7 @@ mod manifest;
 mod page_source;
 mod progress;
 mod read_only;
+mod restore;
 mod verify;
 
 pub use context::{BackupContext, FileHandle, LogInfo, OpenedFile, ReadOptions, ReadRetries};
@@ -23,6 +26,10 @@ pub use flags::{BackupFlags, BeginFlags, EndFlags};
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, ManifestFileKind};
 pub use progress::{NoProgress, Progress};
 pub use read_only::{ReadOnlyOptions, backup_read_only};
+pub use restore::{
+    BackupSet, ManifestDifference, ManifestFinding, RestoreError, RestoreMapEntry, RestoreOptions,
+    RestoreSummary, SetDatabase, restore, verify_manifest,
+};
 pub use verify::{
     BackupSetFinding, BackupSetVerification, DatabaseFinding, DatabaseVerification, FindingPlace,
     FlushMapVerification, HeaderReport, PageCounts, PageTally, VerifyError, VerifyOptions, is_trailer_page,

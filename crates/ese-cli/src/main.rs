@@ -43,6 +43,7 @@ enum Command {
     Info(commands::info::Arguments),
     Log(commands::log::Arguments),
     Recover(commands::recover::Arguments),
+    Restore(commands::restore::Arguments),
     Tables(commands::tables::Arguments),
     Verify(commands::verify::Arguments),
 }
@@ -54,6 +55,7 @@ impl Command {
             Self::Diff(arguments) => commands::diff::run(arguments, context),
             Self::Export(arguments) => commands::export::run(arguments, context),
             Self::Recover(arguments) => commands::recover::run(arguments, context),
+            Self::Restore(arguments) => commands::restore::run(arguments, context),
             Self::Tables(arguments) => commands::tables::run(arguments, context),
             Self::Log(arguments) => commands::log::run(arguments, context),
             Self::Info(arguments) => commands::info::run(arguments, context),
