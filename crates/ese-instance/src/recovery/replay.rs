@@ -425,7 +425,9 @@ impl<'r> Replay<'r> {
     pub(super) fn check_deferred(&self) -> Result<(), RecoveryError> {
         for slot in self.slots.values() {
             let SlotState::Deferred(reason) = &slot.state else { continue };
-            let tolerated = self.request.ignore_missing_databases
+            // Consistent at a later position it needs nothing of what was replayed.
+            let tolerated = *reason == DeferReason::ConsistentLater
+                || self.request.ignore_missing_databases
                 && matches!(reason, DeferReason::Missing | DeferReason::NotMapped)
                 // Closed in order already, and only the record that says so is missing.
                 || self.last_was_shut_down_mark && *reason == DeferReason::ConsistentLater
