@@ -10,8 +10,8 @@ use ese_instance::recovery::{
     NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest, recover,
 };
 use ese_io::{
-    Effect, FixedClock, IoErrorKind, MemoryStorage, OpenOptions, SeededRandomness, SimulatedDisk, Storage, Survival,
-    crash_everywhere, fail_everywhere,
+    Effect, FixedClock, IoErrorKind, MemoryStorage, OpenOptions, SeededRandomness, SimulatedDisk, Storage,
+    Survival, crash_everywhere, fail_everywhere,
 };
 use ese_log::{LogNames, find_streams};
 

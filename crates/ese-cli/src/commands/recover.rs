@@ -269,7 +269,7 @@ fn plan_text(plan: &RecoveryPlan, request: &RecoveryRequest) -> String {
         if database.required.1.0 != 0 {
             lines.push(format!(
                 "             requires {}, committed up to {:#x}",
-                ranges([database.required.0, database.required.1].into_iter()),
+                span(database.required),
                 database.committed.0
             ));
         }
@@ -300,6 +300,11 @@ fn plan_text(plan: &RecoveryPlan, request: &RecoveryRequest) -> String {
     }
     lines.push("nothing was changed; repeat with --to DIR or --in-place".to_owned());
     lines.join("\n")
+}
+
+/// A range of generations: `0xa-0x13`.
+fn span((first, last): (LogGeneration, LogGeneration)) -> String {
+    if first == last { format!("{:#x}", first.0) } else { format!("{:#x}-{:#x}", first.0, last.0) }
 }
 
 /// Generations as ranges: `0x1-0x4, 0x7`.

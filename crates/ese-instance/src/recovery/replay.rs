@@ -428,9 +428,7 @@ impl<'r> Replay<'r> {
             // Consistent at a later position it needs nothing of what was replayed.
             let tolerated = *reason == DeferReason::ConsistentLater
                 || self.request.ignore_missing_databases
-                && matches!(reason, DeferReason::Missing | DeferReason::NotMapped)
-                // Closed in order already, and only the record that says so is missing.
-                || self.last_was_shut_down_mark && *reason == DeferReason::ConsistentLater
+                    && matches!(reason, DeferReason::Missing | DeferReason::NotMapped)
                 || *reason == DeferReason::NotMapped
                     && matches!(self.request.mode, RecoveryMode::Hard { .. });
             if !tolerated {
