@@ -35,7 +35,7 @@ pub use retention::{
 pub use scan::{EndOfLog, LogDefect, LogDefectKind, Repair, RepairAction};
 pub use segment::{SegmentJudgement, flip_bit, judge_segment};
 pub use storage_error::storage_jet_error;
-pub use verify::{LogCopyCounts, LogCopyVerifier};
+pub use verify::{LogCopyCounts, LogCopyVerifier, LogVerification};
 pub use walk::StreamDefect;
 pub use write::{
     AppendOptions, Appended, LogEnvironment, LogEvent, LogSettings, LogSpace, LogWriter, LogWriterParts,

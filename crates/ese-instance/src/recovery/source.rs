@@ -108,7 +108,8 @@ impl LogSource {
             RecoveryMode::Soft => ReplayContext::Soft,
             RecoveryMode::Hard { high, .. } => ReplayContext::of_restore(generation.0, high.0),
         };
-        let options = ScanOptions { context, is_current: false, accepts_repair: true, count_all: false };
+        let options =
+            ScanOptions { context, is_current: false, accepts_repair: true, ..ScanOptions::default() };
         if let Some(file) = self.archived(generation) {
             let log = self.open_file(storage, file)?;
             return Ok(Some(Generation { log, is_current: false, options }));

@@ -102,7 +102,7 @@ pub(super) fn find_start(
             context: ReplayContext::Soft,
             is_current: true,
             accepts_repair: true,
-            count_all: false,
+            ..ScanOptions::default()
         };
         // Damage is found again, and reported, when the log is replayed.
         if let Ok(end) = current.scan(options)

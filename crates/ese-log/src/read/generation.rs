@@ -1,12 +1,10 @@
 //! The records of one generation.
 
-use std::sync::Arc;
-
 use ese_format::{LogPosition, LogTime};
 
 use crate::error::LogError;
 use crate::legacy::LegacyWalker;
-use crate::scan::{EndOfLog, LogDefect, SegmentScan};
+use crate::scan::{ChunkReader, EndOfLog, LogDefect, SegmentScan};
 use crate::walk::{Found, Place, SegmentWalker};
 
 use super::open::{OpenLog, ScanOptions};
@@ -49,9 +47,19 @@ impl OpenLog {
     /// front of one); [`LogPosition::NONE`] for all.
     #[must_use]
     pub fn records(&self, start: LogPosition, options: ScanOptions) -> GenerationReader {
+        self.records_from(start, options, None)
+    }
+
+    /// The same with a reader of the body that was prepared before.
+    pub(super) fn records_from(
+        &self,
+        start: LogPosition,
+        options: ScanOptions,
+        chunks: Option<ChunkReader>,
+    ) -> GenerationReader {
         let body = if self.header().version().has_segments() {
-            let scan =
-                SegmentScan::new(Arc::clone(&self.file), self.geometry, options.context, options.count_all);
+            let chunks = chunks.unwrap_or_else(|| self.chunks(None));
+            let scan = SegmentScan::new(chunks, self.geometry, options.context, options.count_all);
             let first = start.sector.max(self.geometry.header_sectors);
             let mid_stream = first > self.geometry.header_sectors;
             let walker = SegmentWalker::new(first, self.geometry.record_limit(), mid_stream);
@@ -206,6 +214,17 @@ impl GenerationReader {
                     Err(stop) => return Err(self.log.legacy_error(stop, self.options.context)),
                 }
             },
+        }
+    }
+}
+
+impl GenerationReader {
+    /// As [`finish`](Self::finish), for a walk that stopped at bad records: what lies behind them in a log of major version 7
+    /// is not looked at.
+    pub(crate) fn finish_body(self) -> Result<EndOfLog, LogError> {
+        match self.body {
+            Body::Segments { scan, .. } => Ok(scan.finish()?),
+            Body::Legacy(walker) => Ok(walker.finish()?),
         }
     }
 }

@@ -9,7 +9,7 @@ use ese_io::{File, OpenOptions, Storage};
 use crate::context::ReplayContext;
 use crate::error::LogError;
 use crate::legacy::{LegacyRules, LegacyStop, LegacyWalker};
-use crate::scan::{EndOfLog, Geometry, SegmentScan};
+use crate::scan::{ChunkReader, EndOfLog, Geometry, ReadAhead, SegmentScan, judge_all};
 
 /// How a log file's body is to be judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct ScanOptions {
     pub accepts_repair: bool,
     /// Whether the scan goes on after a defect, to count what is there.
     pub count_all: bool,
+    /// Threads that a scan of a large log of major version 8 may use; 0 and 1 mean the caller's alone.
+    pub threads: usize,
 }
 
 /// A log file whose header was read and checked.
@@ -92,9 +94,10 @@ impl OpenLog {
     /// are [`LogError::Records`].
     pub fn scan(&self, options: ScanOptions) -> Result<EndOfLog, LogError> {
         if self.header.version().has_segments() {
-            let file = Arc::clone(&self.file);
-            let scan = SegmentScan::new(file, self.geometry, options.context, options.count_all);
-            return Ok(scan.finish()?);
+            let chunks = self.chunks(None);
+            let scan = SegmentScan::new(chunks, self.geometry, options.context, options.count_all);
+            let judged = judge_all(&self.file, self.geometry, options.threads);
+            return Ok(scan.judged(judged).finish()?);
         }
         let mut walker = self.legacy_walker(options);
         loop {
@@ -104,6 +107,11 @@ impl OpenLog {
                 Err(stop) => return Err(self.legacy_error(stop, options.context)),
             }
         }
+    }
+
+    /// The sectors of the body, read in order.
+    pub(super) fn chunks(&self, ahead: Option<Arc<ReadAhead>>) -> ChunkReader {
+        ChunkReader::new(Arc::clone(&self.file), self.geometry, ahead)
     }
 
     pub(super) fn legacy_walker(&self, options: ScanOptions) -> LegacyWalker {

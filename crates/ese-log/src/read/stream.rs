@@ -1,6 +1,7 @@
 //! The records of a stream, from generation to generation.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ese_format::{LogGeneration, LogHeader, LogHeaderChecks, LogPosition};
 use ese_io::Storage;
@@ -8,7 +9,7 @@ use ese_io::Storage;
 use crate::context::ReplayContext;
 use crate::discovery::LogSet;
 use crate::error::LogError;
-use crate::scan::EndOfLog;
+use crate::scan::{ChunkReader, EndOfLog, ReadAhead};
 
 use super::continuity::check_follows;
 use super::generation::{GenerationReader, RawRecord};
@@ -28,6 +29,8 @@ pub struct StreamOptions {
     pub highest_restored: Option<LogGeneration>,
     /// Whether a torn end that can be set right is accepted (recovery) or reported (dump).
     pub accepts_repair: bool,
+    /// Whether a thread of its own reads the next pieces, and the start of the next log, while records are delivered.
+    pub read_ahead: bool,
 }
 
 /// What a stream delivers.
@@ -63,8 +66,18 @@ pub struct StreamReader<'s> {
     reader: Option<GenerationReader>,
     is_current: bool,
     previous: Option<StreamEnd>,
+    ahead: Option<Arc<ReadAhead>>,
+    /// The next log, opened in advance.
+    prepared: Option<Prepared>,
     started: bool,
     done: bool,
+}
+
+/// A log opened in advance: what was wrong with it is found when its turn comes.
+struct Prepared {
+    path: PathBuf,
+    log: OpenLog,
+    chunks: ChunkReader,
 }
 
 impl<'s> StreamReader<'s> {
@@ -72,6 +85,7 @@ impl<'s> StreamReader<'s> {
     /// from the last. A restore has two, the backup and the log directory; everything else has one.
     #[must_use]
     pub fn new(storage: &'s dyn Storage, sets: Vec<LogSet>, options: StreamOptions) -> Self {
+        let ahead = if options.read_ahead { ReadAhead::start() } else { None };
         Self {
             storage,
             sets,
@@ -79,6 +93,8 @@ impl<'s> StreamReader<'s> {
             reader: None,
             is_current: false,
             previous: None,
+            ahead,
+            prepared: None,
             started: false,
             done: false,
         }
@@ -161,21 +177,18 @@ impl<'s> StreamReader<'s> {
         if self.options.last.is_some_and(|last| wanted.is_some_and(|w| w > last)) {
             return Ok(false);
         }
-        let archived = wanted.and_then(|g| self.sets.iter().find_map(|s| s.archived.get(&g)));
-        let current = self.sets.last().and_then(|s| s.current.as_ref());
-        let (path, is_current) = match (archived, current) {
-            (Some(file), _) => (file.path.clone(), false),
-            (None, Some(file)) => (file.path.clone(), true),
-            (None, None) => {
-                return match wanted {
-                    Some(g) if self.previous.is_none() || self.sets.iter().any(|s| s.highest() > Some(g)) => {
-                        Err(self.missing(g))
-                    }
-                    _ => Ok(false),
-                };
-            }
+        let Some((path, is_current)) = self.locate(wanted) else {
+            return match wanted {
+                Some(g) if self.previous.is_none() || self.sets.iter().any(|s| s.highest() > Some(g)) => {
+                    Err(self.missing(g))
+                }
+                _ => Ok(false),
+            };
         };
-        let log = OpenLog::open(self.storage, &path, &self.options.checks)?;
+        let (log, chunks) = match self.prepared.take().filter(|p| p.path == path) {
+            Some(prepared) => (prepared.log, Some(prepared.chunks)),
+            None => (OpenLog::open(self.storage, &path, &self.options.checks)?, None),
+        };
         if let Some(previous) = &self.previous {
             check_follows(&previous.header, Some(&previous.end), log.path(), log.header())?;
         } else if let Some(wanted) = wanted.filter(|&w| w != log.generation()) {
@@ -200,8 +213,34 @@ impl<'s> StreamReader<'s> {
             Some(_) => LogPosition::NONE,
         };
         self.is_current = is_current;
-        self.reader = Some(log.records(start, self.scan_options(log.generation())));
+        let has_segments = log.header().version().has_segments();
+        let chunks = chunks.or_else(|| has_segments.then(|| log.chunks(self.ahead.clone())));
+        self.reader = Some(log.records_from(start, self.scan_options(log.generation()), chunks));
+        if !is_current && self.ahead.is_some() {
+            self.prepare(log.generation().next());
+        }
         Ok(true)
+    }
+
+    /// The file that should hold a generation, and whether it is the log being written.
+    fn locate(&self, wanted: Option<LogGeneration>) -> Option<(PathBuf, bool)> {
+        let archived = wanted.and_then(|g| self.sets.iter().find_map(|s| s.archived.get(&g)));
+        let current = self.sets.last().and_then(|s| s.current.as_ref());
+        match (archived, current) {
+            (Some(file), _) => Some((file.path.clone(), false)),
+            (None, Some(file)) => Some((file.path.clone(), true)),
+            (None, None) => None,
+        }
+    }
+
+    /// Opens the next log in advance, so that its first pieces are read meanwhile. Failures wait for its turn.
+    fn prepare(&mut self, generation: LogGeneration) {
+        let Some((path, _)) = self.locate(Some(generation)) else { return };
+        let Ok(log) = OpenLog::open(self.storage, &path, &self.options.checks) else { return };
+        if log.header().version().has_segments() {
+            let chunks = log.chunks(self.ahead.clone());
+            self.prepared = Some(Prepared { path, log, chunks });
+        }
     }
 
     fn scan_options(&self, generation: LogGeneration) -> ScanOptions {
@@ -214,6 +253,7 @@ impl<'s> StreamReader<'s> {
             is_current: self.is_current,
             accepts_repair: self.options.accepts_repair,
             count_all: false,
+            threads: 1,
         }
     }
 

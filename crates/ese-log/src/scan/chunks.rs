@@ -1,15 +1,23 @@
 //! Sequential reading of sectors in large pieces.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use ese_io::{File, IoError, IoErrorKind, Operation};
 
 use super::geometry::Geometry;
+use super::read_ahead::{Piece, ReadAhead};
 
-/// Bytes read at a time: large enough for the device, small enough to stay in a core's cache while it is checked.
-const CHUNK_SIZE: usize = 256 * 1024;
+/// Bytes read at a time when the reader waits for them: small enough to be still in the first caches when it is checked.
+/// The system reads ahead by itself.
+const CHUNK_SIZE: usize = 64 * 1024;
+/// Bytes read at a time by a thread of its own.
+const AHEAD_SIZE: usize = 256 * 1024;
+/// Pieces asked for in advance.
+const DEPTH: usize = 2;
 
-/// Reads a log's sectors in order, in pieces of up to 256 KiB.
+/// Reads a log's sectors in order, in pieces.
 pub(crate) struct ChunkReader {
     file: Arc<dyn File>,
     geometry: Geometry,
@@ -20,11 +28,35 @@ pub(crate) struct ChunkReader {
     count: u16,
     /// Sector in the buffer that the device would not deliver.
     failed: Option<IoError>,
+    ahead: Option<Arc<ReadAhead>>,
+    /// Pieces asked for, in order.
+    pending: VecDeque<Pending>,
+    /// Buffers that nobody uses.
+    spare: Vec<Vec<u8>>,
+}
+
+struct Pending {
+    first: u16,
+    count: u16,
+    receiver: Receiver<Piece>,
 }
 
 impl ChunkReader {
-    pub(crate) fn new(file: Arc<dyn File>, geometry: Geometry) -> Self {
-        Self { file, geometry, buffer: Vec::new(), first: 0, count: 0, failed: None }
+    /// A reader; with `ahead` the first pieces are asked for at once.
+    pub(crate) fn new(file: Arc<dyn File>, geometry: Geometry, ahead: Option<Arc<ReadAhead>>) -> Self {
+        let mut reader = Self {
+            file,
+            geometry,
+            buffer: Vec::new(),
+            first: 0,
+            count: 0,
+            failed: None,
+            ahead,
+            pending: VecDeque::new(),
+            spare: Vec::new(),
+        };
+        reader.ask_from(geometry.header_sectors);
+        reader
     }
 
     /// Makes `sector` the one that [`sector_mut`](Self::sector_mut) delivers, reading when it is not there yet.
@@ -37,28 +69,63 @@ impl ChunkReader {
                 None => Ok(()),
             };
         }
-        let size = self.geometry.sector_size as usize;
-        let most = (CHUNK_SIZE / size.max(1)).clamp(1, usize::from(u16::MAX));
-        let left = self.geometry.sectors.saturating_sub(sector);
-        let wanted = u16::try_from(most).unwrap_or(u16::MAX).min(left);
+        if self.take_pending(sector) {
+            return Ok(());
+        }
+        let wanted = self.chunk_at(sector);
         self.first = sector;
+        self.count = 1;
         self.failed = None;
-        match self.read(sector, wanted) {
-            Ok(()) => self.count = wanted,
-            Err(error) if wanted <= 1 => {
-                self.count = 1;
-                self.failed = Some(error.clone());
-                return Err(error);
-            }
-            Err(_) => {
-                self.count = 1;
-                if let Err(error) = self.read(sector, 1) {
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
-            }
+        if wanted > 1 && self.read(sector, wanted).is_ok() {
+            self.count = wanted;
+            return Ok(());
+        }
+        if let Err(error) = self.read(sector, 1) {
+            self.failed = Some(error.clone());
+            return Err(error);
         }
         Ok(())
+    }
+
+    /// Sectors of the piece that begins with `sector`.
+    fn chunk_at(&self, sector: u16) -> u16 {
+        let size = if self.ahead.is_some() { AHEAD_SIZE } else { CHUNK_SIZE };
+        let most = (size / (self.geometry.sector_size as usize).max(1)).max(1);
+        let left = self.geometry.sectors.saturating_sub(sector);
+        u16::try_from(most).unwrap_or(u16::MAX).min(left)
+    }
+
+    /// Takes a piece that was asked for; `false` when `sector` is not the next one or it could not be read.
+    fn take_pending(&mut self, sector: u16) -> bool {
+        let Some(pending) = self.pending.pop_front().filter(|p| p.first == sector) else {
+            self.pending.clear();
+            return false;
+        };
+        let len = usize::from(pending.count) * self.geometry.sector_size as usize;
+        let Ok(Piece { buffer, read }) = pending.receiver.recv() else { return false };
+        if !read.is_ok_and(|read| read == len && buffer.len() == len) {
+            self.pending.clear();
+            return false;
+        }
+        let used = std::mem::replace(&mut self.buffer, buffer);
+        self.spare.push(used);
+        (self.first, self.count, self.failed) = (sector, pending.count, None);
+        let next = self.pending.back().map_or(sector + pending.count, |p| p.first + p.count);
+        self.ask_from(next);
+        true
+    }
+
+    /// Asks for pieces from `sector` on, as many as may be under way.
+    fn ask_from(&mut self, mut sector: u16) {
+        let Some(ahead) = self.ahead.clone() else { return };
+        while self.pending.len() < DEPTH && sector < self.geometry.sectors {
+            let count = self.chunk_at(sector);
+            let mut buffer = self.spare.pop().unwrap_or_default();
+            buffer.resize(usize::from(count) * self.geometry.sector_size as usize, 0);
+            let receiver = ahead.request(Arc::clone(&self.file), self.geometry.offset(sector), buffer);
+            self.pending.push_back(Pending { first: sector, count, receiver });
+            sector += count;
+        }
     }
 
     fn read(&mut self, sector: u16, count: u16) -> Result<(), IoError> {

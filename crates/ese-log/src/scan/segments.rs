@@ -1,9 +1,7 @@
 //! The scan of a generation of major version 8: which segments are data, where the data ends, what is damaged.
 
-use std::sync::Arc;
-
 use ese_format::LogPosition;
-use ese_io::{File, IoError, IoErrorKind};
+use ese_io::{IoError, IoErrorKind};
 
 use crate::context::ReplayContext;
 use crate::segment::{SEGMENT_HEADER_SIZE, SegmentJudgement, flip_bit, judge_segment};
@@ -12,9 +10,7 @@ use crate::walk::closing_record;
 use super::chunks::ChunkReader;
 use super::end::{EndOfLog, LogDefect, LogDefectKind, Repair, RepairAction};
 use super::geometry::Geometry;
-
-/// Where a segment's own position stands in its header.
-const POSITION_OFFSET: usize = 8;
+use super::judged::{Judged, judge, position_of};
 
 /// Goes once through a generation and delivers its data segments in order.
 ///
@@ -32,6 +28,8 @@ pub(crate) struct SegmentScan {
     /// A segment that is no data was met: no data may follow.
     empty: bool,
     last_valid: Option<u16>,
+    /// Judgements made in advance, from the first data segment on. Segments are not delivered then, only judged.
+    judged: Option<Vec<Result<Judged, IoError>>>,
     /// Content of the segment delivered last, when it is not the chunk's.
     substitute: Option<Vec<u8>>,
     found: EndOfLog,
@@ -46,23 +44,30 @@ enum Class {
 
 impl SegmentScan {
     pub(crate) fn new(
-        file: Arc<dyn File>,
+        chunks: ChunkReader,
         geometry: Geometry,
         context: ReplayContext,
         count_all: bool,
     ) -> Self {
         let found = EndOfLog::empty(geometry);
         Self {
-            chunks: ChunkReader::new(file, geometry),
+            chunks,
             geometry,
             context,
             count_all,
             next: geometry.header_sectors,
             empty: false,
             last_valid: None,
+            judged: None,
             substitute: None,
             found,
         }
+    }
+
+    /// A scan whose segments were judged before: only its verdict is of use.
+    pub(crate) fn judged(mut self, judged: Option<Vec<Result<Judged, IoError>>>) -> Self {
+        self.judged = judged;
+        self
     }
 
     /// The number of the next data segment; its bytes are [`segment`](Self::segment). `None` at the end of the data,
@@ -123,12 +128,7 @@ impl SegmentScan {
             let closing = match self.substitute.take() {
                 Some(bytes) => closing_record(&bytes),
                 None => {
-                    self.chunks.load(sector)?;
-                    if let SegmentJudgement::Own { flipped_bit: Some(bit), .. } =
-                        judge_segment(self.chunks.sector(sector), sector)
-                    {
-                        flip_bit(self.chunks.sector_mut(sector), bit);
-                    }
+                    self.load_and_judge(sector)?;
                     closing_record(self.chunks.sector(sector))
                 }
             };
@@ -159,17 +159,20 @@ impl SegmentScan {
 
     fn classify(&mut self, sector: u16) -> Result<Class, IoError> {
         self.substitute = None;
-        match self.chunks.load(sector) {
-            Ok(()) => {}
+        let judged = match &self.judged {
+            Some(all) => {
+                let index = usize::from(sector.saturating_sub(self.geometry.header_sectors));
+                all.get(index).cloned().unwrap_or_else(|| self.load_and_judge(sector))
+            }
+            None => self.load_and_judge(sector),
+        };
+        let Judged { judgement, position } = match judged {
+            Ok(judged) => judged,
             Err(error) if is_out_of_memory(&error) => return Err(error),
             Err(_) => return self.damaged(sector, None),
-        }
-        match judge_segment(self.chunks.sector(sector), sector) {
+        };
+        match judgement {
             SegmentJudgement::Own { checksum, flipped_bit } => {
-                if let Some(bit) = flipped_bit {
-                    flip_bit(self.chunks.sector_mut(sector), bit);
-                }
-                let position = position_of(self.chunks.sector(sector));
                 let class = self.classify_valid(sector, position, checksum.to_u64());
                 if let (Some(bit), Class::Data { .. }) = (flipped_bit, &class) {
                     self.found.corrected += 1;
@@ -193,6 +196,11 @@ impl SegmentScan {
             }
             SegmentJudgement::Zero => self.damaged(sector, None),
         }
+    }
+
+    fn load_and_judge(&mut self, sector: u16) -> Result<Judged, IoError> {
+        self.chunks.load(sector)?;
+        Ok(judge(self.chunks.sector_mut(sector), sector))
     }
 
     fn classify_valid(&mut self, sector: u16, position: LogPosition, checksum: u64) -> Class {
@@ -255,9 +263,4 @@ impl SegmentScan {
 /// Being short of memory says nothing about the log.
 fn is_out_of_memory(error: &IoError) -> bool {
     error.kind == IoErrorKind::OutOfMemory
-}
-
-fn position_of(segment: &[u8]) -> LogPosition {
-    let bytes = segment.get(POSITION_OFFSET..).and_then(|b| b.first_chunk());
-    LogPosition::from_bytes(bytes.copied().unwrap_or_default())
 }

@@ -71,7 +71,7 @@ pub fn judge_segment(segment: &[u8], index: u16) -> SegmentJudgement {
 /// Without the flag the engine falls back to the old page form: the XOR of everything behind the first four bytes,
 /// with the number in the upper half. Writers always set the flag, so only zeros and foreign bytes come here.
 fn judge_old_form(segment: &[u8], stored: BlockChecksum, own: u32) -> SegmentJudgement {
-    if segment.iter().all(|&b| b == 0) {
+    if is_zero(segment) {
         return SegmentJudgement::Zero;
     }
     let computed = BlockChecksum { xor: header_checksum(segment), ecc: own };
@@ -82,6 +82,12 @@ fn judge_old_form(segment: &[u8], stored: BlockChecksum, own: u32) -> SegmentJud
         return SegmentJudgement::Shadow { flipped_bit: None };
     }
     SegmentJudgement::Damaged { stored, computed }
+}
+
+/// Row by row, so that the compiler may compare many bytes at once.
+fn is_zero(bytes: &[u8]) -> bool {
+    let (rows, rest) = bytes.as_chunks::<64>();
+    rows.iter().all(|row| row.iter().fold(0, |all, byte| all | byte) == 0) && rest.iter().all(|&b| b == 0)
 }
 
 fn correctable(segment: &[u8], stored: BlockChecksum, computed: BlockChecksum) -> Option<u32> {

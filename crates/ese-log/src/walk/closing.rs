@@ -3,9 +3,6 @@
 use crate::record::{RecordKind, RecordSize, record_size};
 use crate::segment::SEGMENT_HEADER_SIZE;
 
-/// Types that only fill: they may stand behind the closing record.
-const FILL: [RecordKind; 2] = [RecordKind::NOP, RecordKind::NOP2];
-
 /// Whether a record of this type closes the stream.
 pub(crate) fn is_closing(kind: RecordKind) -> bool {
     matches!(
@@ -25,13 +22,19 @@ pub(crate) fn closing_record(segment: &[u8]) -> Option<usize> {
     let mut closing = None;
     while let Some((&kind, rest)) = segment.get(offset..).and_then(|r| Some((r.first()?, r))) {
         let kind = RecordKind(kind);
+        if kind == RecordKind::NOP {
+            let Some(fill) = rest.iter().position(|&b| b != RecordKind::NOP.0) else { break };
+            offset += fill;
+            continue;
+        }
         let Ok(RecordSize::Size(len)) = record_size(rest) else { return None };
         if len > rest.len() {
             return None;
         }
         if is_closing(kind) {
             closing = Some(offset);
-        } else if !FILL.contains(&kind) {
+        } else if kind != RecordKind::NOP2 {
+            // Only fill may stand behind it.
             closing = None;
         }
         offset += len;

@@ -47,7 +47,8 @@ pub(super) fn one(file: &[u8]) -> usize {
     for (context, is_current, accepts_repair, count_all) in
         [(ReplayContext::default(), true, true, false), (ReplayContext::default(), false, false, true)]
     {
-        let options = ScanOptions { context, is_current, accepts_repair, count_all };
+        let options =
+            ScanOptions { context, is_current, accepts_repair, count_all, ..ScanOptions::default() };
         match log.scan(options) {
             Ok(end) => drop(format!("{end:?}")),
             Err(error) => drop((error.to_string(), error.jet_error())),

@@ -1,10 +1,12 @@
-//! A log: its header, every segment or range, the end of its data.
+//! A log: its header, every segment or range, the end of its data, every record.
 
 use std::sync::Arc;
 
 use ese_format::{HeaderCopy, LogHeaderChecks};
 use ese_io::File;
-use ese_log::{EndOfLog, LogError, OpenLog, RepairAction, ReplayContext, ScanOptions};
+use ese_log::{
+    EndOfLog, LogError, LogFileKind, LogFileName, OpenLog, RepairAction, ReplayContext, ScanOptions,
+};
 use serde_json::Value;
 
 use super::header_pair::bad_header;
@@ -26,29 +28,28 @@ pub(super) fn verify(file: Arc<dyn File>, report: &mut FileReport) -> Result<(),
     report.page_size = log.header().page_size().ok();
     report.more.push(("generation", log.generation().0.into()));
     report.more.push(("version", log.header().version().to_string().into()));
-    let is_current = path.file_stem().is_some_and(|stem| !names_a_generation(&stem.to_string_lossy()));
-    let options = ScanOptions { is_current, count_all: true, ..ScanOptions::default() };
-    match log.scan(options) {
-        Ok(end) => fill(&end, report),
-        Err(LogError::Records { position, defect, context, .. }) => report.find(Finding {
-            place: Place::Segment(position.sector),
-            kind: "bad_record",
-            expected: Value::Null,
-            found: defect.to_string().into(),
-            jet_error: Some(context.corrupt_error()),
-            text: format!("{defect} at {position}"),
-            more: vec![("log_position", position.to_string().into())],
-        }),
+    // The name of the log being written is the base name alone; a log under any other name counts as archived.
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(LogFileName::guess);
+    let is_current = name.is_some_and(|name| matches!(name.kind, LogFileKind::Current(_)));
+    match log.verify(ScanOptions { is_current, ..ScanOptions::default() }) {
+        Ok(verification) => {
+            fill(&verification.end, report);
+            report.more.push(("records", verification.records.into()));
+            if let Some(LogError::Records { position, defect, context, .. }) = verification.bad_record {
+                report.find(Finding {
+                    place: Place::Segment(position.sector),
+                    kind: "bad_record",
+                    expected: Value::Null,
+                    found: defect.to_string().into(),
+                    jet_error: Some(context.corrupt_error()),
+                    text: format!("{defect} at {position}"),
+                    more: vec![("log_position", position.to_string().into())],
+                });
+            }
+        }
         Err(error) => return Err(Failure::jet(error.jet_error(), &error).file(path)),
     }
     Ok(())
-}
-
-/// Whether a log's name ends like that of an archived one: base name, then five or eight hexadecimal digits. The name of
-/// the log being written is the base name alone.
-fn names_a_generation(stem: &str) -> bool {
-    let digits = stem.bytes().rev().take_while(u8::is_ascii_hexdigit).count();
-    digits >= 5 && stem.len() > 5
 }
 
 fn fill(end: &EndOfLog, report: &mut FileReport) {
