@@ -9,6 +9,7 @@ use ese_log::LogError;
 use crate::backup_gate::{BackupInProgress, BackupOccupant};
 use crate::database::SpaceError;
 use crate::parameter::ParameterError;
+use crate::recovery::RecoveryError;
 use crate::state::{EntryError, ModeError};
 
 /// A failed call of an instance.
@@ -133,6 +134,15 @@ pub enum InstanceError {
         /// What was found.
         reason: String,
     },
+    /// Recovery failed.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// Recovery stopped before undo, as asked: an error to the engine.
+    #[error("recovery stopped before undo, as asked{}", if *clean { "; the databases are clean" } else { "" })]
+    RecoveredWithoutUndo {
+        /// Whether the databases came out clean all the same.
+        clean: bool,
+    },
     /// There are archived logs but no current one.
     #[error("{} holds archived logs up to generation {highest:#x} but no current log", directory.display())]
     MissingCurrentLog {
@@ -223,6 +233,11 @@ impl InstanceError {
             Self::TooManyInstances { .. } => JetError::TOO_MANY_INSTANCES,
             Self::InvalidSettings { .. } => JetError::INVALID_SETTINGS,
             Self::InvalidFlags { .. } => JetError::INVALID_GRBIT,
+            Self::Recovery(e) => e.jet_error(),
+            Self::RecoveredWithoutUndo { clean: false } => JetError::RECOVERED_WITHOUT_UNDO,
+            Self::RecoveredWithoutUndo { clean: true } => {
+                JetError::RECOVERED_WITHOUT_UNDO_DATABASES_CONSISTENT
+            }
             Self::ReplayNeeded { .. } => JetError::DATABASE_DIRTY_SHUTDOWN,
             Self::MissingCurrentLog { .. } | Self::LogStreamMissing { .. } => JetError::MISSING_LOG_FILE,
             Self::LogDown { .. } => JetError::LOG_WRITE_FAIL,

@@ -114,7 +114,9 @@ fn start(arguments: &Arguments, context: &Context) -> Result<Instance, Failure> 
     }
     set(ParameterId::DATABASE_PAGE_SIZE, header.page_size().bytes().into())?;
     set(ParameterId::CREATE_PATH_IF_NOT_EXIST, true.into())?;
-    instance.initialize(InitOptions::default()).map_err(|e| instance_failure(&e))?;
+    // Changing a database that was left open is for `ese recover`, where it is asked for.
+    let options = InitOptions { refuse_recovery: true, ..InitOptions::default() };
+    instance.initialize(options).map_err(|e| instance_failure(&e))?;
     Ok(instance)
 }
 

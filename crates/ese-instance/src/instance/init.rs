@@ -12,12 +12,12 @@ use crate::state::{ApiLock, InstanceState};
 
 impl Instance {
     /// Initialises the instance: opens its log stream, or makes a new one where there is none, and starts a run in it.
-    /// A stream that was not closed cleanly, or has lost its checkpoint, must be recovered first.
+    /// A stream that was not closed in order, or has lost its checkpoint, is recovered first.
     ///
     /// After a failure the instance is gone, as in the engine; only "initialised already" leaves it alone.
     ///
     /// # Errors
-    /// Refused at the door; `InvalidPath`, `PathInUse`, `InvalidSettings`; `ReplayNeeded`, `MissingCurrentLog`,
+    /// Refused at the door; `InvalidPath`, `PathInUse`, `InvalidSettings`; `ReplayNeeded`, `Recovery`, `MissingCurrentLog`,
     /// `LogStreamMissing`; a storage error or a damaged log.
     #[doc(alias = "JetInit3")]
     pub fn initialize(&self, options: InitOptions) -> Result<(), InstanceError> {
@@ -59,6 +59,7 @@ impl Instance {
                 log_path: &paths.log,
                 parameters: &parameters,
                 flags: options.flags,
+                refuse_recovery: options.refuse_recovery,
                 events: &events,
             };
             Some(Arc::new(InstanceLog::open(&setup)?))

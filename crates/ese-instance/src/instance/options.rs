@@ -42,6 +42,8 @@ bitflags! {
 pub struct InitOptions {
     /// Bits.
     pub flags: InitFlags,
+    /// Refuse, instead of recovering, when logs must be replayed.
+    pub refuse_recovery: bool,
 }
 
 /// How an instance is terminated.

@@ -35,11 +35,14 @@ impl Instance {
             return Err(crate::backup_gate::BackupInProgress { occupant }.into());
         }
         let running = self.shared.running.write().take();
-        let result = match running {
+        let result = match &running {
             None => Ok(()),
-            Some(running) if dirty => self.close_dirty(&running),
-            Some(running) => self.close_clean(&running),
+            Some(running) if dirty => self.close_dirty(running),
+            Some(running) => self.close_clean(running),
         };
+        if let Some(log) = running.as_ref().and_then(|r| r.log.as_ref()) {
+            log.release();
+        }
         self.free();
         result
     }

@@ -1,6 +1,7 @@
 //! The log of a running instance: its writer, its checkpoint, and the databases whose headers follow it.
 
 mod open;
+mod recover;
 mod stream_state;
 
 use std::fmt;
@@ -13,6 +14,8 @@ use ese_format::{
 use ese_io::{File, Storage};
 use ese_log::record::Record;
 use ese_log::{AppendOptions, CheckpointError, LogError, LogFile, LogNames, LogSet, LogWriter, RecordBatch};
+
+use parking_lot::Mutex;
 
 use crate::database::AttachedDatabase;
 use crate::environment::Environment;
@@ -29,8 +32,8 @@ pub struct InstanceLog {
     names: LogNames,
     signature: Signature,
     init_position: LogPosition,
-    #[expect(dead_code, reason = "held, so that no second process runs on the same logs")]
-    lock: LockFile,
+    /// Held, so that no second process runs on the same logs.
+    lock: Mutex<Option<LockFile>>,
 }
 
 /// The file whose lock keeps a second process from the stream. It holds nothing, and goes when it is dropped.
@@ -198,6 +201,11 @@ impl InstanceLog {
         attachments: Option<&[AttachmentEntry]>,
     ) -> Result<(), InstanceError> {
         Ok(self.state.write(position, attachments)?)
+    }
+
+    /// Lets others run on the logs: nothing more is written.
+    pub(crate) fn release(&self) {
+        self.lock.lock().take();
     }
 
     /// Whose headers follow the log from now on.

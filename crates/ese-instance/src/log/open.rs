@@ -12,6 +12,7 @@ use ese_log::{
     BaseName, LogError, LogExtension, LogNames, LogSet, LogSettings, LogWriter, LogWriterParts, OpenLog,
     ReplayContext, ScanOptions, StreamEnd, choose_extension, read_checkpoint,
 };
+use parking_lot::Mutex;
 use zerocopy::IntoBytes;
 
 use super::stream_state::{StreamState, log_parameters};
@@ -37,6 +38,7 @@ pub(crate) struct LogSetup<'a> {
     pub(crate) log_path: &'a Path,
     pub(crate) parameters: &'a ParameterSet,
     pub(crate) flags: InitFlags,
+    pub(crate) refuse_recovery: bool,
     pub(crate) events: &'a EventLog,
 }
 
@@ -52,7 +54,7 @@ impl InstanceLog {
     /// Opens the stream and starts a run in it.
     ///
     /// # Errors
-    /// `ReplayNeeded`, `MissingCurrentLog`, `LogStreamMissing`, a log that cannot be used, a storage error.
+    /// `ReplayNeeded` when recovery is refused, or did not help; `Recovery`; `MissingCurrentLog`, `LogStreamMissing`, a log that cannot be used, a storage error.
     pub(crate) fn open(setup: &LogSetup<'_>) -> Result<Self, InstanceError> {
         let storage = &*setup.environment.storage;
         let names = setup.names(storage)?;
@@ -63,9 +65,16 @@ impl InstanceLog {
             &LogNames { short_generations: true, ..names.clone() },
         )?;
         let names = LogNames { short_generations: names.short_generations && !has_long_names(&set), ..names };
-        let found = setup.find(storage, &names, &set)?;
-        let log = setup.begin(&names, found, lock)?;
-        Ok(log)
+        let found = match setup.find(storage, &names, &set) {
+            Err(InstanceError::ReplayNeeded { .. }) if !setup.refuse_recovery => {
+                setup.recover(&names)?;
+                let names = LogNames { short_generations: true, ..names.clone() };
+                let set = LogSet::discover(storage, setup.log_path, &names)?;
+                setup.find(storage, &names, &set)?
+            }
+            found => found?,
+        };
+        setup.begin(&names, found, lock)
     }
 }
 
@@ -203,7 +212,7 @@ impl LogSetup<'_> {
             names: names.clone(),
             signature,
             init_position: LogPosition::NONE,
-            lock: LockFile { storage: Arc::clone(&self.environment.storage), file: lock },
+            lock: Mutex::new(Some(LockFile { storage: Arc::clone(&self.environment.storage), file: lock })),
         };
         log.init_position = log.append(&init_record(&parameters, self.environment))?;
         log.flush()?;
