@@ -461,7 +461,7 @@ fn logs_of_the_old_format() {
     let (generations, exit) = log_json(&[directory.path().to_str().unwrap()]);
     assert_eq!(exit, 0);
     assert_eq!(generations.len(), 2);
-    assert!(generations.iter().all(|g| g["version"] == "7.3704.15.0"));
+    assert!(generations.iter().all(|g| g["version"]["format"] == 7 && g["version"]["update_major"] == 15));
     assert_eq!(generations[1]["state"], "closed");
     let (records, exit) = log_json(&["--records", directory.path().to_str().unwrap()]);
     assert_eq!(exit, 0);

@@ -6,10 +6,10 @@ use ese_log::{EndOfLog, OpenLog, RawRecord};
 use serde_json::{Map, Value, json};
 
 use super::View;
-use super::record_fields::signature_json;
 use super::sources::Stream;
 use super::writer::Writer;
 use crate::failure::Failure;
+use crate::fields::{position_to_json, signature_to_json, time_to_json};
 
 /// Prints generations.
 pub(super) struct GenerationList {
@@ -77,28 +77,31 @@ impl GenerationList {
         let header = log.header();
         let mut object = Map::new();
         let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-        let time = |time: LogTime| if time.is_none() { Value::Null } else { time.to_string().into() };
         let version = header.version();
         put("schema", "ese-log-generation-1".into());
         put("path", log.path().to_string_lossy().into_owned().into());
         put("base_name", self.base.clone().map_or(Value::Null, Value::String));
         put("generation", header.generation().0.into());
         put("state", state.into());
-        put("signature", signature_json(&header.signature()));
+        put("signature", signature_to_json(&header.signature()));
         put(
             "version",
-            format!("{}.{}.{}.{}", version.major, version.minor, version.update_major, version.update_minor)
-                .into(),
+            json!({
+                "format": version.major,
+                "minor": version.minor,
+                "update_major": version.update_major,
+                "update_minor": version.update_minor,
+            }),
         );
-        put("created", time(header.create_time()));
-        put("previous_created", time(header.previous_create_time()));
-        put("last_written", time(self.last_time));
+        put("created", time_to_json(header.create_time()));
+        put("previous_created", time_to_json(header.previous_create_time()));
+        put("last_written", time_to_json(self.last_time));
         put("page_size", header.page_size().map_or(Value::Null, |size| size.bytes().into()));
         put("sector_size", header.sector_size().into());
-        put("checkpoint_at_creation", header.checkpoint().to_string().into());
+        put("checkpoint_at_creation", position_to_json(header.checkpoint()));
         if let Some(end) = end {
             put("end", end.end.to_string().into());
-            put("closed_at", end.closed_at.map_or(Value::Null, |at| at.to_string().into()));
+            put("closed_at", end.closed_at.map_or(Value::Null, position_to_json));
             put(
                 "sectors",
                 json!({
@@ -119,10 +122,10 @@ impl GenerationList {
             json!({
                 "database": entry.fixed.database_id(),
                 "path": entry.path(),
-                "signature": signature_json(&entry.fixed.signature()),
+                "signature": signature_to_json(&entry.fixed.signature()),
                 "dbtime": entry.fixed.db_time().0,
-                "attached_at": entry.fixed.attach_position().to_string(),
-                "consistent_at": entry.fixed.consistent_position().to_string(),
+                "attached_at": position_to_json(entry.fixed.attach_position()),
+                "consistent_at": position_to_json(entry.fixed.consistent_position()),
             })
         });
         put("attached", attached.collect());

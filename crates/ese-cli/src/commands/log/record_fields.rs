@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use ese_format::{DbTime, Signature};
+use ese_format::DbTime;
 use ese_log::record::{FieldValue, Record};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::fields::{position_to_json, signature_to_json, time_to_json};
 
 /// The name that users see: `dbtime` and `page` are words of everybody who reads about this engine.
 fn public_name(name: &'static str) -> std::borrow::Cow<'static, str> {
@@ -32,16 +34,20 @@ pub(super) fn add_json(record: &Record<'_>, data: bool, object: &mut Map<String,
             FieldValue::Signed(number) => number.into(),
             FieldValue::Flag(flag) => flag.into(),
             FieldValue::Bits(bits, names) => {
-                object.insert(format!("{name}_bits"), bits.into());
-                names.into_iter().map(str::to_ascii_lowercase).collect()
+                let names = names.into_iter().map(str::to_ascii_lowercase).collect();
+                object.insert(name.clone().into_owned(), bits.into());
+                object.insert(format!("{name}_names"), names);
+                return;
             }
-            FieldValue::Choice(number, None) => number.into(),
-            FieldValue::Choice(_, Some(text)) => text.into(),
+            FieldValue::Choice(number, text) => {
+                object.insert(name.clone().into_owned(), number.into());
+                object.insert(format!("{name}_name"), text.map_or(Value::Null, Into::into));
+                return;
+            }
             FieldValue::DbTime(time) => db_time_json(time),
-            FieldValue::Position(position) => position.to_string().into(),
-            FieldValue::Time(time) if time.is_none() => Value::Null,
-            FieldValue::Time(time) => time.to_string().into(),
-            FieldValue::Signature(signature) => signature_json(&signature),
+            FieldValue::Position(position) => position_to_json(position),
+            FieldValue::Time(time) => time_to_json(time),
+            FieldValue::Signature(signature) => signature_to_json(&signature),
             FieldValue::Text(text) => text.into(),
         };
         object.insert(name.into_owned(), value);
@@ -49,16 +55,11 @@ pub(super) fn add_json(record: &Record<'_>, data: bool, object: &mut Map<String,
 }
 
 /// A database time; null for the two that mean "none".
-pub(super) fn db_time_json(time: DbTime) -> Value {
+fn db_time_json(time: DbTime) -> Value {
     match time {
         DbTime::NIL | DbTime::INVALID => Value::Null,
         time => time.0.into(),
     }
-}
-
-/// A signature.
-pub(super) fn signature_json(signature: &Signature) -> Value {
-    json!({ "random": signature.random, "created": signature.created.to_string() })
 }
 
 /// Appends ` name=value` for every field of a record.

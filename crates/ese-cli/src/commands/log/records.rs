@@ -13,6 +13,7 @@ use super::record_fields::{add_json, add_text, note_text};
 use super::sources::Stream;
 use super::writer::Writer;
 use crate::failure::Failure;
+use crate::fields::time_to_json;
 
 /// Prints records.
 pub(super) struct RecordList<'f> {
@@ -38,7 +39,7 @@ impl<'f> RecordList<'f> {
         put("type", kind.to_string().into());
         put("type_number", kind.0.into());
         put("size", raw.bytes.len().into());
-        put("time", if time.is_none() { Value::Null } else { time.to_string().into() });
+        put("time", time_to_json(time));
         // Some records are about a database or a session that is not among their fields.
         if let Some(database) = record.database() {
             put("database", database.0.into());

@@ -14,6 +14,7 @@ use super::sources::Stream;
 use super::transactions::{Ending, Transaction, Transactions};
 use super::writer::Writer;
 use crate::failure::Failure;
+use crate::fields::time_to_json;
 
 /// Pages and trees that are named in one event; the rest is counted.
 const NAMED: usize = 64;
@@ -91,7 +92,7 @@ impl<'f> Timeline<'f> {
         object.insert("schema".to_owned(), "ese-log-event-1".into());
         object.insert("event".to_owned(), what.into());
         object.insert("position".to_owned(), position.to_string().into());
-        object.insert("time".to_owned(), time_json(time));
+        object.insert("time".to_owned(), time_to_json(time));
         object
     }
 
@@ -124,15 +125,11 @@ impl<'f> Timeline<'f> {
     }
 }
 
-fn time_json(time: LogTime) -> Value {
-    if time.is_none() { Value::Null } else { time.to_string().into() }
-}
-
 fn add_transaction(transaction: &Transaction, ending: Ending, object: &mut Map<String, Value>) {
     let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
     put("session", transaction.session.0.into());
     put("begin_position", transaction.begin.map_or(Value::Null, |(at, _)| at.to_string().into()));
-    put("begin_time", transaction.begin.map_or(Value::Null, |(_, time)| time_json(time)));
+    put("begin_time", transaction.begin.map_or(Value::Null, |(_, time)| time_to_json(time)));
     put("transaction", transaction.stamp.map_or(Value::Null, |stamp| stamp.0.into()));
     if let Ending::Committed(stamp) = ending {
         put("commit_stamp", stamp.0.into());
