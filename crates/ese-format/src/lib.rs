@@ -81,9 +81,9 @@ pub use page::{
 pub use page_number::PageNumber;
 pub use page_size::{PageSize, UnsupportedPageSize};
 pub use record::{
-    ColumnId, ColumnKind, ColumnState, InvalidLongValue, LongValueFlags, LongValueId, LongValueKey,
-    LongValueRoot, RecordError, RecordView, TaggedColumn, TaggedFlags, TaggedValue, TaggedValues,
-    default_chunk_size,
+    ColumnId, ColumnKind, ColumnState, FixedSlot, InvalidLongValue, LongValueFlags, LongValueId,
+    LongValueKey, LongValueRoot, RecordContent, RecordEncodeError, RecordError, RecordView, TaggedColumn,
+    TaggedContent, TaggedFlags, TaggedValue, TaggedValues, default_chunk_size, largest_record,
 };
 pub use signature::Signature;
 pub use stored::Stored;

@@ -27,6 +27,12 @@ impl LongValueId {
         Some(Self(u64::from_le_bytes(bytes.try_into().ok()?))).filter(|id| id.is_64_bit())
     }
 
+    /// The form of records: 4 or 8 bytes, little-endian.
+    #[must_use]
+    pub fn to_record(self) -> Vec<u8> {
+        self.0.to_le_bytes().get(..if self.is_64_bit() { 8 } else { 4 }).unwrap_or_default().to_vec()
+    }
+
     /// The form of keys: the key of the root node, and the beginning of every chunk's key.
     #[must_use]
     pub fn key(self) -> Vec<u8> {
@@ -155,6 +161,17 @@ impl LongValueRoot {
             _ => return Err(invalid),
         };
         Ok(Self { reference_count: u32::from_le_bytes(references), size: u32::from_le_bytes(size), flags })
+    }
+
+    /// The data as stored: 8 bytes, 9 when there are flags.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut data = self.reference_count.to_le_bytes().to_vec();
+        data.extend_from_slice(&self.size.to_le_bytes());
+        if !self.flags.is_empty() {
+            data.push(self.flags.bits());
+        }
+        data
     }
 }
 
