@@ -7,6 +7,7 @@ mod page_edit;
 mod page_operation;
 mod redo;
 mod stored_image;
+mod tree_write;
 mod undo;
 
 pub use compare::{
@@ -25,4 +26,7 @@ pub use redo::{
     RedoStatistics, Session, Version, VersionList, is_refused,
 };
 pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
+pub use tree_write::{
+    CachedPages, LeafChange, PageChange, PageStore, Pointer, SplitLevel, TreeRoot, TreeWriteError, TreeWriter,
+};
 pub use undo::{UndoError, UndoLog, UndoStatistics};

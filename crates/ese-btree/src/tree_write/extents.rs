@@ -1,0 +1,425 @@
+//! Where new pages come from: owned and available extents, split buffers, growth.
+
+use ese_format::{
+    Extent, ExtentPool, KeyParts, ObjectId, OwnedSpace, PageFlags, PageNumber, RootFields, SpaceHeader,
+    SpaceHeaderFlags, SplitBuffer,
+};
+
+use super::{PageChange, PageStore, TreeRoot, TreeWriteError, TreeWriter};
+use crate::page_edit::page_flags;
+
+type Result<T> = std::result::Result<T, TreeWriteError>;
+
+/// Root page of the database itself, whose space trees are on the two pages behind it.
+const DATABASE_ROOT: PageNumber = PageNumber::DATABASE_ROOT;
+/// Object id of the database root.
+const DATABASE_OBJECT: ObjectId = ObjectId(1);
+/// Pages by which the file grows, at least.
+const EXTENSION: u32 = 256;
+/// Largest secondary extent that a tree asks for without need.
+const MOST_GROWTH: u32 = 1024;
+
+impl<S: PageStore> TreeWriter<S> {
+    /// Makes the first three pages of a database that owns pages 1 to `pages` (at least 3).
+    ///
+    /// # Errors
+    /// When pages cannot be had.
+    pub fn create_database_root(&mut self, pages: u32) -> Result<()> {
+        let pages = pages.max(3);
+        self.store.begin();
+        self.store.extend(PageNumber(pages))?;
+        self.create_roots(DATABASE_ROOT, DATABASE_OBJECT, 0, PageNumber::NONE, pages)
+    }
+
+    /// Makes an empty tree of `pages` consecutive pages taken from the tree with root page `parent`: with space trees of
+    /// its own when `multiple` (then at least 3 pages), else with a bitmap. `auto_increment` adds that field to the root.
+    ///
+    /// # Errors
+    /// When pages cannot be had.
+    #[doc(alias = "ErrSPGetExt")]
+    pub fn create_tree(
+        &mut self,
+        parent: PageNumber,
+        object: ObjectId,
+        flags: u32,
+        pages: u32,
+        multiple: bool,
+        auto_increment: Option<u64>,
+    ) -> Result<TreeRoot> {
+        let pages = if multiple { pages.max(3) } else { pages.clamp(1, 33) };
+        let root = self.take_extent(parent, pages, pages)?.first();
+        self.store.begin();
+        if multiple {
+            self.create_roots(root, object, flags, parent, pages)?;
+        } else {
+            let available = 1_u32.checked_shl(pages - 1).map_or(u32::MAX, |bit| bit - 1);
+            let space = SpaceHeader {
+                page_count: pages,
+                parent,
+                flags: header_flags(flags),
+                space: OwnedSpace::SingleExtent { available },
+            };
+            let header = RootFields { space, auto_increment }.encode();
+            let flags = flags | page_flags::ROOT | page_flags::LEAF;
+            self.change(&PageChange::Create { page: root, object, flags, header: &header, nodes: &[] })?;
+        }
+        Ok(TreeRoot::new(root, object, flags))
+    }
+
+    fn create_roots(
+        &mut self,
+        root: PageNumber,
+        object: ObjectId,
+        flags: u32,
+        parent: PageNumber,
+        pages: u32,
+    ) -> Result<()> {
+        let owned = PageNumber(root.0 + 1);
+        let space = SpaceHeader {
+            page_count: pages,
+            parent,
+            flags: header_flags(flags),
+            space: OwnedSpace::MultipleExtents { owned },
+        };
+        let last = PageNumber(root.0 + pages - 1);
+        let header = space.to_bytes();
+        let root_flags = flags | page_flags::ROOT | page_flags::LEAF;
+        self.change(&PageChange::Create {
+            page: root,
+            object,
+            flags: root_flags,
+            header: &header,
+            nodes: &[],
+        })?;
+        let available = [Extent::new(last, pages - 3)];
+        let available = if pages > 3 { &available[..] } else { &[] };
+        self.create_space_trees(object, flags, owned, &[Extent::new(last, pages)], available)
+    }
+
+    fn create_space_trees(
+        &mut self,
+        object: ObjectId,
+        flags: u32,
+        owned_root: PageNumber,
+        owned: &[Extent],
+        available: &[Extent],
+    ) -> Result<()> {
+        let flags = flags | page_flags::SPACE_TREE | page_flags::ROOT | page_flags::LEAF;
+        let header = SplitBuffer::EMPTY.to_bytes();
+        for (page, extents) in [(owned_root, owned), (PageNumber(owned_root.0 + 1), available)] {
+            let mut nodes: Vec<_> = extents.iter().map(|e| (e.key(), e.data().to_vec())).collect();
+            nodes.sort_unstable();
+            self.change(&PageChange::Create { page, object, flags, header: &header, nodes: &nodes })?;
+        }
+        Ok(())
+    }
+
+    /// The tree whose root is page `root`.
+    ///
+    /// # Errors
+    /// When the page cannot be read or is no root.
+    pub fn open_tree(&mut self, root: PageNumber) -> Result<TreeRoot> {
+        let image = self.store.page(root)?;
+        if !image.has(page_flags::ROOT) || image.has(page_flags::SPACE_TREE) {
+            return Err(TreeWriteError::Corrupt { page: root, what: "not the root of a tree" });
+        }
+        let kind = (PageFlags::from_bits_retain(image.flags()) & PageFlags::TREE_MASK).bits();
+        Ok(TreeRoot::new(root, image.object(), kind))
+    }
+
+    /// The fields of a root's external header.
+    ///
+    /// # Errors
+    /// When the page cannot be read, or its external header is no root's.
+    pub fn root_fields(&mut self, root: PageNumber) -> Result<RootFields> {
+        let image = self.store.page(root)?;
+        RootFields::decode(image.external_header())
+            .map_err(|source| TreeWriteError::RootFields { page: root, source })
+    }
+
+    /// Replaces the fields of a root's external header.
+    ///
+    /// # Errors
+    /// When the page cannot be had or has no room for more fields than before.
+    pub fn set_root_fields(&mut self, root: PageNumber, fields: &RootFields) -> Result<()> {
+        self.change(&PageChange::Header { page: root, header: &fields.encode() })
+    }
+
+    /// One page for `tree`: of a space tree from its split buffer, else from the tree's available space.
+    pub(super) fn allocate_page(&mut self, tree: &TreeRoot) -> Result<PageNumber> {
+        if !tree.is_space_tree() {
+            return Ok(self.take_extent(tree.root, 1, 1)?.first());
+        }
+        let mut buffer = self.split_buffer(tree.root)?;
+        let smaller = buffer.reserves.iter_mut().filter(|r| r.page_count != 0).min_by_key(|r| r.page_count);
+        let Some(reserve) = smaller else {
+            return Err(TreeWriteError::Corrupt { page: tree.root, what: "the split buffer is empty" });
+        };
+        let page = reserve.first();
+        reserve.page_count -= 1;
+        self.change(&PageChange::Header { page: tree.root, header: &buffer.to_bytes() })?;
+        Ok(page)
+    }
+
+    fn split_buffer(&mut self, root: PageNumber) -> Result<SplitBuffer> {
+        let image = self.store.page(root)?;
+        SplitBuffer::decode(image.external_header())
+            .map_err(|source| TreeWriteError::Extent { page: root, source })
+    }
+
+    /// Takes `least` to `wanted` consecutive pages out of what is available to the tree with root page `owner`, which
+    /// grows when it must. The pages stay owned by it.
+    ///
+    /// # Errors
+    /// [`TreeWriteError::Full`], or when pages cannot be had.
+    pub fn take_extent(&mut self, owner: PageNumber, least: u32, wanted: u32) -> Result<Extent> {
+        let least = least.max(1);
+        // A conversion and a growth at most.
+        for _ in 0..4 {
+            self.store.begin();
+            let mut fields = self.root_fields(owner)?;
+            match fields.space.space {
+                OwnedSpace::SingleExtent { available } => {
+                    if let Some(run) = lowest_run(available, fields.space.page_count, least) {
+                        let mask = 1_u32.checked_shl(least).map_or(u32::MAX, |bit| bit - 1) << run;
+                        fields.space.space = OwnedSpace::SingleExtent { available: available & !mask };
+                        self.set_root_fields(owner, &fields)?;
+                        return Ok(Extent::new(PageNumber(owner.0 + run + least), least));
+                    }
+                    self.convert(owner, least)?;
+                }
+                OwnedSpace::MultipleExtents { .. } => {
+                    self.fill_split_buffers(owner)?;
+                    if let Some(extent) = self.take_available(owner, least, wanted)? {
+                        return Ok(extent);
+                    }
+                    self.grow(owner, least.max(wanted))?;
+                }
+            }
+        }
+        Err(TreeWriteError::Corrupt { page: owner, what: "growing yields no space" })
+    }
+
+    fn space_trees(&mut self, owner: PageNumber) -> Result<(TreeRoot, TreeRoot)> {
+        let tree = self.open_tree(owner)?;
+        let fields = self.root_fields(owner)?;
+        let none = TreeWriteError::Corrupt { page: owner, what: "a tree without space trees" };
+        let (owned, available) = fields.space.space_trees().ok_or(none)?;
+        Ok((tree.space_tree(owned), tree.space_tree(available)))
+    }
+
+    /// The first available extent that is large enough, as far as wanted.
+    fn take_available(&mut self, owner: PageNumber, least: u32, wanted: u32) -> Result<Option<Extent>> {
+        let (_, tree) = self.space_trees(owner)?;
+        let found = self
+            .first_extent(&tree, |extent| extent.pool == ExtentPool::GENERAL && extent.page_count >= least)?;
+        let Some(extent) = found else { return Ok(None) };
+        let taken = extent.page_count.min(wanted.max(least));
+        let rest = Extent::new(extent.last, extent.page_count - taken);
+        if rest.page_count == 0 {
+            self.delete(&tree, &rest.key(), &[])?;
+        } else {
+            self.replace(&tree, &rest.key(), &rest.data())?;
+        }
+        Ok(Some(Extent::new(PageNumber(extent.first().0 + taken - 1), taken)))
+    }
+
+    fn first_extent(&mut self, tree: &TreeRoot, wanted: impl Fn(&Extent) -> bool) -> Result<Option<Extent>> {
+        let mut found = Ok(None);
+        self.visit(tree, |key, data| {
+            match Extent::decode(KeyParts::whole(key), data) {
+                Ok(extent) if wanted(&extent) => found = Ok(Some(extent)),
+                Ok(_) => return true,
+                Err(source) => found = Err(TreeWriteError::Extent { page: tree.root, source }),
+            }
+            false
+        })?;
+        found
+    }
+
+    /// Keeps enough pages in the split buffers of both space trees for the splits of the next changes, from the time on
+    /// when their roots are half full.
+    fn fill_split_buffers(&mut self, owner: PageNumber) -> Result<()> {
+        let (owned, available) = self.space_trees(owner)?;
+        for tree in [owned, available] {
+            let image = self.store.page(tree.root)?;
+            if image.has(page_flags::LEAF) && image.free() > image.data_len() / 2 {
+                continue;
+            }
+            let depth = self.place(&tree, &[0xFF; 5], &[])?.path.len() as u32;
+            // A change may split every level and the root; a refill makes two changes of each tree.
+            let needed = 2 * (depth + 2);
+            let buffer = self.split_buffer(tree.root)?;
+            if buffer.reserves.iter().map(|r| r.page_count).sum::<u32>() >= needed {
+                continue;
+            }
+            let extent = match self.take_available(owner, needed, 2 * needed)? {
+                Some(extent) => extent,
+                None => {
+                    self.grow(owner, 2 * needed)?;
+                    let taken = self.take_available(owner, needed, 2 * needed)?;
+                    let none = TreeWriteError::Corrupt { page: owner, what: "growing yields no space" };
+                    taken.ok_or(none)?
+                }
+            };
+            // Read again: growing may have used the buffer.
+            let mut buffer = self.split_buffer(tree.root)?;
+            let smallest = buffer.reserves.iter_mut().min_by_key(|r| r.page_count);
+            let left = smallest.map(|reserve| std::mem::replace(reserve, extent));
+            self.change(&PageChange::Header { page: tree.root, header: &buffer.to_bytes() })?;
+            if let Some(left) = left.filter(|l| l.page_count != 0) {
+                self.free_extent(owner, left)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a tree with a bitmap space trees of its own, on the first pages of a secondary extent.
+    #[doc(alias = "ErrSPIConvertToMultipleExtent")]
+    fn convert(&mut self, owner: PageNumber, least: u32) -> Result<()> {
+        let tree = self.open_tree(owner)?;
+        let mut fields = self.root_fields(owner)?;
+        let OwnedSpace::SingleExtent { available: bits } = fields.space.space else { return Ok(()) };
+        let needed = least + 2;
+        let extent = self.take_extent(fields.space.parent, needed, needed.max(4))?;
+        self.store.begin();
+        let owned_root = extent.first();
+        let primary = Extent::new(PageNumber(owner.0 + fields.space.page_count - 1), fields.space.page_count);
+        let mut available = bitmap_extents(owner, bits, fields.space.page_count);
+        available.push(Extent::new(extent.last, extent.page_count - 2));
+        self.create_space_trees(tree.object, tree.flags, owned_root, &[primary, extent], &available)?;
+        fields.space.space = OwnedSpace::MultipleExtents { owned: owned_root };
+        self.set_root_fields(owner, &fields)
+    }
+
+    /// Adds an extent of at least `least` pages to a tree: from its parent, or from the end of the file.
+    #[doc(alias = "ErrSPIGetSe")]
+    fn grow(&mut self, owner: PageNumber, least: u32) -> Result<()> {
+        let fields = self.root_fields(owner)?;
+        let extent = if fields.space.parent.is_none() {
+            self.extend_file(least)?
+        } else {
+            let remembered = fields.space.page_count;
+            let usual = if fields.space.flags.contains(SpaceHeaderFlags::GROWTH_MEMORY) {
+                remembered.saturating_mul(2)
+            } else {
+                4
+            };
+            let wanted = least.max(usual.clamp(4, MOST_GROWTH));
+            let extent = self.take_extent(fields.space.parent, least, wanted)?;
+            if extent.page_count != remembered {
+                let mut fields = self.root_fields(owner)?;
+                fields.space.page_count = extent.page_count;
+                fields.space.flags.insert(SpaceHeaderFlags::GROWTH_MEMORY);
+                self.set_root_fields(owner, &fields)?;
+            }
+            extent
+        };
+        let (owned, available) = self.space_trees(owner)?;
+        self.insert(&owned, &extent.key(), &extent.data())?;
+        self.put_available(&available, extent)
+    }
+
+    fn extend_file(&mut self, least: u32) -> Result<Extent> {
+        let (owned, _) = self.space_trees(DATABASE_ROOT)?;
+        let mut last = PageNumber::NONE;
+        let mut broken = None;
+        self.visit(&owned, |key, data| {
+            match Extent::decode(KeyParts::whole(key), data) {
+                Ok(extent) => last = last.max(extent.last),
+                Err(source) => broken = Some(TreeWriteError::Extent { page: owned.root, source }),
+            }
+            true
+        })?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        // A file that has grown large grows in larger steps.
+        let pages = least.max(EXTENSION).max((last.0 / 16).min(16 * EXTENSION));
+        let new_last = last.0.checked_add(pages).map(PageNumber).filter(|&p| p <= PageNumber::MAX);
+        let new_last = new_last.ok_or(TreeWriteError::Full { last })?;
+        self.store.extend(new_last)?;
+        Ok(Extent::new(new_last, pages))
+    }
+
+    /// Adds to the available extents; a flag-deleted node with the same last page comes back to life.
+    fn put_available(&mut self, available: &TreeRoot, extent: Extent) -> Result<()> {
+        self.insert(available, &extent.key(), &extent.data())
+    }
+
+    /// Makes pages of the tree with root page `owner` available to it again, together with available neighbours inside
+    /// the same owned extent.
+    ///
+    /// # Errors
+    /// When the tree does not own them, or pages cannot be had.
+    #[doc(alias = "ErrSPFreeExt")]
+    pub fn free_extent(&mut self, owner: PageNumber, extent: Extent) -> Result<()> {
+        self.store.begin();
+        let mut fields = self.root_fields(owner)?;
+        if let OwnedSpace::SingleExtent { available } = fields.space.space {
+            let outside = TreeWriteError::Corrupt { page: owner, what: "pages outside the tree's extent" };
+            let first = extent.first().0.checked_sub(owner.0 + 1).ok_or(outside.clone())?;
+            if u64::from(first) + u64::from(extent.page_count) >= u64::from(fields.space.page_count) {
+                return Err(outside);
+            }
+            let mask = 1_u32.checked_shl(extent.page_count).map_or(u32::MAX, |bit| bit - 1);
+            let mask = mask.checked_shl(first).unwrap_or(0);
+            fields.space.space = OwnedSpace::SingleExtent { available: available | mask };
+            return self.set_root_fields(owner, &fields);
+        }
+        self.fill_split_buffers(owner)?;
+        let (owned, tree) = self.space_trees(owner)?;
+        let holder = self.first_extent(&owned, |o| o.last >= extent.last)?;
+        let holder = holder.filter(|o| o.first() <= extent.first());
+        let holder = holder
+            .ok_or(TreeWriteError::Corrupt { page: owner, what: "pages that the tree does not own" })?;
+        let mut merged = extent;
+        let neighbours = |merged: Extent| {
+            move |e: &Extent| {
+                let inside = e.first() >= holder.first() && e.last <= holder.last;
+                let touches = e.last.0 + 1 == merged.first().0 || merged.last.0 + 1 == e.first().0;
+                e.pool == ExtentPool::GENERAL && inside && touches && e.page_count != 0
+            }
+        };
+        // One on each side.
+        for _ in 0..2 {
+            let Some(found) = self.first_extent(&tree, neighbours(merged))? else { break };
+            self.delete(&tree, &found.key(), &[])?;
+            merged = Extent::new(merged.last.max(found.last), merged.page_count + found.page_count);
+        }
+        self.put_available(&tree, merged)
+    }
+}
+
+fn header_flags(page_flags: u32) -> SpaceHeaderFlags {
+    if page_flags & page_flags::NON_UNIQUE_KEYS != 0 {
+        SpaceHeaderFlags::NON_UNIQUE
+    } else {
+        SpaceHeaderFlags::empty()
+    }
+}
+
+/// Number of the lowest bit at which `least` bits in a row are set, of the pages that an extent of `pages` has.
+fn lowest_run(bits: u32, pages: u32, least: u32) -> Option<u32> {
+    let limit = pages.saturating_sub(1).min(32);
+    (0..limit.checked_sub(least)? + 1).find(|&start| (start..start + least).all(|bit| bits >> bit & 1 != 0))
+}
+
+/// The available pages behind a root as extents.
+fn bitmap_extents(root: PageNumber, bits: u32, pages: u32) -> Vec<Extent> {
+    let mut extents: Vec<Extent> = Vec::new();
+    for bit in 0..pages.saturating_sub(1) {
+        // Pages that the bitmap cannot name are available.
+        if bit < 32 && bits >> bit & 1 == 0 {
+            continue;
+        }
+        let page = PageNumber(root.0 + 1 + bit);
+        match extents.last_mut() {
+            Some(extent) if extent.last.0 + 1 == page.0 => {
+                *extent = Extent::new(page, extent.page_count + 1);
+            }
+            _ => extents.push(Extent::new(page, 1)),
+        }
+    }
+    extents
+}

@@ -1,0 +1,22 @@
+//! Changing trees: insert, replace, delete, splits, and the space that new pages come from.
+//!
+//! [`TreeWriter`] works on any [`PageStore`]. Each change of pages is first a value, [`PageChange`], which the store is
+//! told before the pages change ([`PageStore::record`]), and then applied by one function, [`PageChange::apply`]: what
+//! is recorded is exactly what is done.
+
+mod apply;
+mod cached;
+mod change;
+mod error;
+mod extents;
+mod split;
+mod store;
+mod tree;
+mod writer;
+
+pub use cached::CachedPages;
+pub use change::{LeafChange, PageChange, Pointer, SplitLevel};
+pub use error::TreeWriteError;
+pub use store::PageStore;
+pub use tree::TreeRoot;
+pub use writer::TreeWriter;

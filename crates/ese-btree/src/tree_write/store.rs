@@ -1,0 +1,52 @@
+//! Where the pages of a tree are.
+
+use ese_format::{DbTime, PageNumber, PageSize};
+
+use super::{PageChange, TreeWriteError};
+use crate::page_edit::PageImage;
+
+/// Pages of one database that can be changed.
+pub trait PageStore {
+    /// Size of every page.
+    fn page_size(&self) -> PageSize;
+
+    /// Begins an operation: pages looked at before may leave memory from now on, changed ones included.
+    fn begin(&mut self);
+
+    /// An existing page.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged or was never written.
+    fn page(&mut self, number: PageNumber) -> Result<PageImage<&[u8]>, TreeWriteError>;
+
+    /// An existing page, to be changed.
+    ///
+    /// # Errors
+    /// As [`page`](Self::page).
+    fn page_mut(&mut self, number: PageNumber) -> Result<PageImage<&mut [u8]>, TreeWriteError>;
+
+    /// A buffer for a page whose former content does not matter. What is in the buffer is undefined.
+    ///
+    /// # Errors
+    /// When there is no room for it.
+    fn new_page(&mut self, number: PageNumber) -> Result<PageImage<&mut [u8]>, TreeWriteError>;
+
+    /// Makes the database end with page `last`.
+    ///
+    /// # Errors
+    /// When the file cannot grow.
+    fn extend(&mut self, last: PageNumber) -> Result<(), TreeWriteError>;
+
+    /// The next value of the update counter.
+    fn next_time(&mut self) -> DbTime;
+
+    /// Told of each change before it is applied; the following calls of [`page_mut`](Self::page_mut) and
+    /// [`new_page`](Self::new_page) belong to it. The default keeps no record.
+    ///
+    /// # Errors
+    /// When the change cannot be recorded; it is not applied then.
+    fn record(&mut self, change: &PageChange<'_>, time: DbTime) -> Result<(), TreeWriteError> {
+        let _ = (change, time);
+        Ok(())
+    }
+}
