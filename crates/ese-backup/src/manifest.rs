@@ -14,8 +14,6 @@ use crate::error::BackupError;
 pub const MANIFEST_NAME: &str = "ese-manifest.json";
 /// What the first member of every manifest says.
 const SCHEMA: &str = "ese-manifest-1";
-/// Manifests are a few lines a file; anything longer is none of ours.
-const MAX_BYTES: u64 = 64 << 20;
 
 /// What a backup set holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +88,9 @@ pub(crate) fn signature_text(signature: Signature) -> String {
 }
 
 impl Manifest {
+    /// Manifests are a few lines a file; anything longer is none of ours.
+    pub(crate) const MAX_BYTES: u64 = 64 << 20;
+
     pub(crate) fn new(written: String) -> Self {
         Self { schema: SCHEMA.to_owned(), written, ..Self::default() }
     }
@@ -125,7 +126,7 @@ impl Manifest {
             Err(error) => return Err(error.into()),
         };
         let len = file.len()?;
-        if len > MAX_BYTES {
+        if len > Self::MAX_BYTES {
             tracing::warn!(path = %path.display(), len, "manifest ignored: too long");
             return Ok(None);
         }

@@ -15,7 +15,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ese_io::{EntryKind, File, IoError, IoErrorKind, OpenMode, OpenOptions, Storage};
+use ese_io::{EntryKind, File, IoError, IoErrorKind, OpenMode, OpenOptions, Storage, replace_durably};
 
 use crate::error::BackupError;
 use crate::flags::BackupFlags;
@@ -52,6 +52,9 @@ pub(crate) struct Destination<'a> {
     staged: Vec<String>,
     /// Files that took their place and were not there before.
     placed: Vec<PathBuf>,
+    /// The manifest that was there before, once the new one is about to take its place. (A log that is replaced is
+    /// replaced by its equal.)
+    replaced_manifest: Option<Vec<u8>>,
     /// `new` was renamed to `old` for an atomic incremental set.
     set_aside: bool,
     complete: bool,
@@ -76,6 +79,7 @@ impl<'a> Destination<'a> {
             made: Vec::new(),
             staged: Vec::new(),
             placed: Vec::new(),
+            replaced_manifest: None,
             set_aside: false,
             complete: false,
         };
@@ -148,18 +152,22 @@ impl<'a> Destination<'a> {
         if self.form.atomic && self.is_directory(NEW) {
             self.remove_tree(OLD)?;
             self.storage.sync_directory(&self.root)?;
-            self.storage.rename(&self.root.join(NEW), &self.root.join(OLD))?;
             self.set_aside = true;
+            self.storage.rename(&self.root.join(NEW), &self.root.join(OLD))?;
             self.storage.sync_directory(&self.root)?;
         }
         let target = self.final_directory();
         for name in std::mem::take(&mut self.staged) {
             let path = target.join(&name);
             let known = self.storage.exists(&path)?;
-            self.storage.rename(&temporary.join(&name), &path)?;
-            if !known {
-                self.placed.push(path);
+            if known && name == MANIFEST_NAME {
+                self.replaced_manifest = Some(self.read_small(&path)?);
             }
+            // Noted before: a rename that reports a failure may have happened.
+            if !known {
+                self.placed.push(path.clone());
+            }
+            self.storage.rename(&temporary.join(&name), &path)?;
             // One name after the other, so that what is there after a crash has no gap.
             self.storage.sync_directory(&target)?;
         }
@@ -177,23 +185,31 @@ impl<'a> Destination<'a> {
             // `new` is complete: `old` can only be a left-over.
             self.remove_tree(OLD)?;
             self.storage.sync_directory(&self.root)?;
+            self.set_aside = true;
             self.storage.rename(&new, &old)?;
             self.storage.sync_directory(&self.root)?;
         }
-        if let Err(error) = self.storage.rename(&temporary, &new) {
-            if replaces {
-                let _ = self.storage.rename(&old, &new);
-                let _ = self.storage.sync_directory(&self.root);
-            }
+        let renamed = self.storage.rename(&temporary, &new);
+        if let Err(error) = renamed.and_then(|()| self.storage.sync_directory(&self.root)) {
+            // Nobody can tell which set would be found after a power failure: back to the one that is known.
+            let _ = self.storage.rename(&new, &temporary);
             return Err(error.into());
         }
         self.complete = true;
-        self.storage.sync_directory(&self.root)?;
         // The new set has taken its place; a predecessor that cannot be deleted does no harm.
         if self.remove_tree(OLD).is_ok() {
             let _ = self.storage.sync_directory(&self.root);
         }
         Ok(())
+    }
+
+    /// The content of a manifest.
+    fn read_small(&self, path: &Path) -> Result<Vec<u8>, BackupError> {
+        let file = self.storage.open(path, OpenOptions::READ)?;
+        let len = usize::try_from(file.len()?.min(Manifest::MAX_BYTES)).unwrap_or(0);
+        let mut bytes = vec![0; len];
+        file.read_exact_at(0, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn temporary(&self) -> PathBuf {
@@ -287,6 +303,9 @@ impl<'a> Destination<'a> {
 
     /// Takes back what this backup did.
     fn abandon(&mut self) {
+        if let Some(manifest) = self.replaced_manifest.take() {
+            let _ = replace_durably(self.storage, &self.final_directory().join(MANIFEST_NAME), &manifest);
+        }
         for path in self.placed.drain(..).rev() {
             let _ = self.storage.remove(&path);
         }

@@ -127,7 +127,10 @@ impl BackupContext {
         summary.directory = Some(destination.final_directory());
         summary.databases = databases;
         summary.logs = Some((logs.low, logs.high));
-        self.truncate_inside()?;
+        if let Err(error) = self.truncate_inside() {
+            // The set is complete and stays. Logs that could not be deleted do no harm: the next backup deletes them.
+            tracing::warn!(%error, "the backup is complete, but logs that it makes unneeded were not deleted");
+        }
         Ok(summary)
     }
 
