@@ -59,6 +59,9 @@ pub(crate) struct Arguments {
     /// Go on though logs with committed changes are missing at the end: these changes are lost
     #[arg(long)]
     accept_lost_logs: bool,
+    /// Delete damaged logs that no database requires, with everything behind them
+    #[arg(long, requires = "accept_lost_logs")]
+    delete_damaged_logs: bool,
     /// Leave out databases that the logs know and that cannot be found
     #[arg(long)]
     ignore_missing_databases: bool,
@@ -159,6 +162,7 @@ fn request(arguments: &Arguments, storage: &dyn Storage) -> Result<RecoveryReque
     request.stop_at = arguments.stop_at.map(StopAt::Position);
     request.without_undo = arguments.without_undo;
     request.accept_lost_logs = arguments.accept_lost_logs;
+    request.delete_out_of_range_logs = arguments.delete_damaged_logs;
     request.ignore_missing_databases = arguments.ignore_missing_databases;
     request.accept_backup_copies = arguments.accept_backup_copies;
     request.accept_missing_current_log = arguments.accept_missing_current_log;
@@ -368,6 +372,9 @@ const fn result_name(result: RecoveryResult) -> &'static str {
         RecoveryResult::AlreadyClean => "nothing to do: the log stream was closed in order",
         RecoveryResult::Recovered => "recovered",
         RecoveryResult::RecoveredWithLoss => "recovered; committed changes in missing logs are lost",
+        RecoveryResult::RecoveredLogsRemoved => {
+            "recovered; damaged logs that no database required were deleted"
+        }
         RecoveryResult::RedoneOnly => "replayed without undo; databases are dirty",
         RecoveryResult::RedoneOnlyClean => "replayed without undo; databases are clean",
     }
@@ -409,6 +416,7 @@ fn report_json(report: &RecoveryReport) -> Value {
             RecoveryResult::AlreadyClean => "already_clean",
             RecoveryResult::Recovered => "recovered",
             RecoveryResult::RecoveredWithLoss => "recovered_with_loss",
+            RecoveryResult::RecoveredLogsRemoved => "recovered_logs_removed",
             RecoveryResult::RedoneOnly => "redone_only",
             RecoveryResult::RedoneOnlyClean => "redone_only_clean",
         },

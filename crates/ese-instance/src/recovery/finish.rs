@@ -35,7 +35,13 @@ pub fn recover(
     replay.run(&source, &start)?;
     let lost = replay.check_ranges()?;
     let undo = replay.redo.pending_undo();
-    let mut result = if lost { RecoveryResult::RecoveredWithLoss } else { RecoveryResult::Recovered };
+    let mut result = if replay.removed_logs {
+        RecoveryResult::RecoveredLogsRemoved
+    } else if lost {
+        RecoveryResult::RecoveredWithLoss
+    } else {
+        RecoveryResult::Recovered
+    };
     if request.without_undo {
         result = if replay.attached().next().is_some() {
             RecoveryResult::RedoneOnly

@@ -6,6 +6,7 @@
 mod attach;
 mod copy;
 mod create;
+mod damage;
 mod database;
 mod error;
 mod finish;

@@ -48,6 +48,8 @@ pub(super) struct Replay<'r> {
     /// The last log is the one that was being written.
     pub(super) ended_in_current: bool,
     pub(super) stopped: bool,
+    /// Damaged logs that no database requires were deleted.
+    pub(super) removed_logs: bool,
     pub(super) generations: u64,
     pub(super) log_bytes: u64,
 }
@@ -84,6 +86,7 @@ impl<'r> Replay<'r> {
             last_end: None,
             ended_in_current: false,
             stopped: false,
+            removed_logs: false,
             generations: 0,
             log_bytes: 0,
         }
@@ -116,14 +119,19 @@ impl<'r> Replay<'r> {
         let mut generation = self.generation;
         let mut position = start.position;
         loop {
-            let storage = &*self.environment.storage;
-            let Some(opened) = source.generation(storage, generation)? else { break };
-            if let (Some(log), Some(end)) = (&self.last_log, &self.last_end) {
-                check_continuity(log, end, &opened.log)?;
-            }
+            let opened = match self.open_next(source, generation) {
+                Ok(Some(opened)) => opened,
+                Ok(None) => break,
+                Err(error) => {
+                    self.give_up_logs(source, generation, start.position, error)?;
+                    break;
+                }
+            };
             self.progress.generation(generation, self.log_bytes, total);
             let is_current = opened.is_current;
-            self.replay_generation(opened, position)?;
+            if let Err(error) = self.replay_generation(opened, position) {
+                return Err(self.refine_damage(generation, error));
+            }
             if self.stopped || is_current {
                 self.ended_in_current = is_current;
                 break;
@@ -132,6 +140,34 @@ impl<'r> Replay<'r> {
             position = LogPosition::new(generation.0, 0, 0);
         }
         Ok(())
+    }
+
+    /// Opens a generation that has to follow the last one. Where damaged logs may be deleted, its whole body is judged
+    /// before any of it is replayed.
+    fn open_next(
+        &self,
+        source: &LogSource,
+        generation: LogGeneration,
+    ) -> Result<Option<Generation>, RecoveryError> {
+        let Some(opened) = source.generation(&*self.environment.storage, generation)? else {
+            return Ok(None);
+        };
+        if let (Some(log), Some(end)) = (&self.last_log, &self.last_end) {
+            check_continuity(log, end, &opened.log)?;
+        }
+        if self.may_delete_logs() {
+            let end = opened.log.scan(opened.options)?;
+            if let Some(defect) = end.defect {
+                return Err(ese_log::LogError::Damaged {
+                    file: opened.log.path().to_path_buf(),
+                    position: end.end,
+                    defect,
+                    context: opened.options.context,
+                }
+                .into());
+            }
+        }
+        Ok(Some(opened))
     }
 
     fn attach_entry(&mut self, entry: &AttachmentEntry) -> Result<(), RecoveryError> {

@@ -51,6 +51,8 @@ pub enum RecoveryResult {
     Recovered,
     /// Databases are clean; committed changes in missing logs are lost.
     RecoveredWithLoss,
+    /// Databases are clean; damaged logs that none of them required were deleted, with the changes in them.
+    RecoveredLogsRemoved,
     /// Redo is done, undo was not asked for: databases are dirty.
     RedoneOnly,
     /// Redo is done, undo was not asked for, and databases are clean all the same.
@@ -64,6 +66,7 @@ impl RecoveryResult {
         match self {
             Self::AlreadyClean | Self::Recovered => JetError::SUCCESS,
             Self::RecoveredWithLoss => JetError::WRN_COMMITTED_LOG_FILES_LOST,
+            Self::RecoveredLogsRemoved => JetError::WRN_COMMITTED_LOG_FILES_REMOVED,
             Self::RedoneOnly => JetError::RECOVERED_WITHOUT_UNDO,
             Self::RedoneOnlyClean => JetError::RECOVERED_WITHOUT_UNDO_DATABASES_CONSISTENT,
         }
