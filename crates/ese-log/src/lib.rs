@@ -24,8 +24,8 @@ pub use naming::{
     BaseName, GenerationDigits, InvalidBaseName, LogExtension, LogFileKind, LogFileName, LogNames,
 };
 pub use read::{
-    GenerationReader, OpenLog, RawRecord, ScanOptions, StreamEnd, StreamItem, StreamOptions, StreamReader,
-    check_follows,
+    GenerationReader, OpenLog, RawRecord, ScanOptions, SectorWrite, StreamEnd, StreamItem, StreamOptions,
+    StreamReader, check_follows,
 };
 pub use retention::{
     BackupExtent, Deleted, MissingSinceBackup, Recycling, RecyclingState, TruncationState,

@@ -2,7 +2,7 @@
 
 use ese_format::{LogGeneration, RawChecksumRecord, log_range_checksum};
 use ese_io::IoError;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::FromBytes;
 
 use crate::scan::Geometry;
 
@@ -94,11 +94,17 @@ impl ChecksumRecord {
         self.raw.set_range_checksum(self.raw.range_checksum() ^ RawChecksumRecord::SHADOW);
         self
     }
+}
 
-    /// The stored form.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.raw.as_bytes()
-    }
+/// Turns the copy of a sector into what belongs in its place: the checksum of its record, at `byte`, becomes that of a
+/// primary. `false` when there is no room for a record.
+pub(crate) fn shadow_as_primary(sector: &mut [u8], byte: u16) -> bool {
+    let stored = sector.get_mut(usize::from(byte)..);
+    let Some((raw, _)) = stored.and_then(|b| RawChecksumRecord::mut_from_prefix(b).ok()) else {
+        return false;
+    };
+    raw.set_range_checksum(raw.range_checksum() ^ RawChecksumRecord::SHADOW);
+    true
 }
 
 fn sum_range(window: &mut Window, start: u64, end: u64) -> Result<u32, IoError> {

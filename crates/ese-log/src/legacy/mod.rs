@@ -6,5 +6,6 @@ mod scan;
 mod walk;
 mod window;
 
+pub(crate) use checksum_record::shadow_as_primary;
 pub(crate) use scan::LegacyRules;
 pub(crate) use walk::{LegacyStop, LegacyWalker};

@@ -8,7 +8,7 @@ use ese_io::{File, IoError};
 use crate::context::ReplayContext;
 use crate::scan::{EndOfLog, Geometry, LogDefect, LogDefectKind, Repair, RepairAction};
 
-use super::checksum_record::{ChecksumRecord, RangeVerdict};
+use super::checksum_record::{ChecksumRecord, RangeVerdict, shadow_as_primary};
 use super::pattern::is_pattern;
 use super::window::Window;
 
@@ -170,8 +170,7 @@ impl LegacyScan {
                 return Ok(None);
             }
             self.found.from_shadow += 1;
-            let sector = self.position(self.cursor).sector;
-            self.found.repairs.push(Repair { sector, action: RepairAction::CopyLegacyShadow });
+            self.push_repair(RepairAction::CopyLegacyShadow);
             let record = ChecksumRecord { offset: self.cursor, ..shadow }.toggled_shadow();
             self.show_shadow(record)?;
             let end = record.range_end();
@@ -201,10 +200,8 @@ impl LegacyScan {
         let size = u64::from(self.geometry.sector_size);
         let start = self.sector_start(record.offset);
         let mut sector = self.window.bytes(start + size, size as usize)?.to_vec();
-        let inside = (record.offset - start) as usize;
-        if let Some(target) = sector.get_mut(inside..inside + ChecksumRecord::SIZE) {
-            target.copy_from_slice(record.as_bytes());
-        }
+        let inside = u16::try_from(record.offset - start).unwrap_or(u16::MAX);
+        shadow_as_primary(&mut sector, inside);
         self.window.replace(start, sector);
         Ok(())
     }
@@ -272,13 +269,18 @@ impl LegacyScan {
             ReplayContext::HardRecovery => !is_current || !accepts_repair,
             ReplayContext::Soft => !accepts_repair,
         };
-        let sector = self.position(self.cursor).sector;
         if refused {
             self.set_defect(self.cursor, LogDefectKind::TornWrite, None);
         } else {
             self.end = end;
-            self.found.repairs.push(Repair { sector, action: RepairAction::EndTornRange });
+            self.push_repair(RepairAction::EndTornRange);
         }
+    }
+
+    /// Remembers what makes the place of the cursor right.
+    fn push_repair(&mut self, action: RepairAction) {
+        let LogPosition { sector, byte, .. } = self.position(self.cursor);
+        self.found.repairs.push(Repair { sector, byte, action });
     }
 
     /// Offset of the first sector from `from` on that was written, or `None`.

@@ -3,9 +3,12 @@
 mod continuity;
 mod generation;
 mod open;
+mod repair;
 mod stream;
 
 pub use continuity::check_follows;
 pub use generation::{GenerationReader, RawRecord};
 pub use open::{OpenLog, ScanOptions};
+pub use repair::SectorWrite;
+pub(crate) use repair::apply_repairs;
 pub use stream::{StreamEnd, StreamItem, StreamOptions, StreamReader};

@@ -71,6 +71,8 @@ impl EndOfLog {
 pub struct Repair {
     /// Number of the sector in the file.
     pub sector: u16,
+    /// Byte in the sector where its checksum record begins (major version 7); else 0.
+    pub byte: u16,
     /// What makes it right.
     pub action: RepairAction,
 }

@@ -176,7 +176,7 @@ impl SegmentScan {
                 let class = self.classify_valid(sector, position, checksum.to_u64());
                 if let (Some(bit), Class::Data { .. }) = (flipped_bit, &class) {
                     self.found.corrected += 1;
-                    self.found.repairs.push(Repair { sector, action: RepairAction::FlipBit(bit) });
+                    self.found.repairs.push(Repair { sector, byte: 0, action: RepairAction::FlipBit(bit) });
                 }
                 Ok(class)
             }
@@ -254,7 +254,7 @@ impl SegmentScan {
             return defect(LogDefectKind::CannotPatchHardRecovery);
         }
         self.found.from_shadow += 1;
-        self.found.repairs.push(Repair { sector, action: RepairAction::CopyShadow });
+        self.found.repairs.push(Repair { sector, byte: 0, action: RepairAction::CopyShadow });
         self.substitute = Some(shadow);
         Ok(Class::Data { checksum: checksum.to_u64() })
     }

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ese_format::{LogFlags, LogGeneration, LogHeader, LogPosition, LogTime, LogVersion, Signature};
-use ese_io::{IoErrorKind, OpenMode, OpenOptions, Randomness, Storage};
+use ese_format::{
+    LogFlags, LogGeneration, LogHeader, LogHeaderChecks, LogPosition, LogTime, LogVersion, Signature,
+};
+use ese_io::{File, IoErrorKind, OpenMode, OpenOptions, Randomness, Storage};
 
 use crate::error::LogError;
-use crate::read::StreamEnd;
-use crate::scan::{Repair, RepairAction};
-use crate::segment::SEGMENT_SIZE;
+use crate::read::{OpenLog, StreamEnd, apply_repairs};
+use crate::scan::RepairAction;
 
 use super::buffer::LogBuffer;
 use super::environment::LogEvent;
@@ -62,6 +63,9 @@ impl LogWriter {
         let previous = Previous { header: &last.header, accumulated_checksum: last.end.accumulated_checksum };
         let (generation, signature) = (last.header.generation().next(), last.header.signature());
         let old = last.is_current.then_some(last.file.as_path());
+        if last.is_current {
+            write_back(&parts, last)?;
+        }
         Self::begin(parts, Some(&previous), generation, signature, old)
     }
 
@@ -83,20 +87,7 @@ impl LogWriter {
         if !last.header.version().has_segments() {
             return Self::begin_after(parts, last);
         }
-        let file = parts.storage.open(&last.file, OpenOptions::new(OpenMode::ReadWrite))?;
-        let mut copied = false;
-        for repair in &last.end.repairs {
-            if let Repair { sector, action: RepairAction::CopyShadow } = *repair {
-                let mut shadow = vec![0; SEGMENT_SIZE];
-                let offset = u64::from(sector) * SEGMENT_SIZE as u64;
-                file.read_exact_at(offset + SEGMENT_SIZE as u64, &mut shadow)?;
-                file.write_at(offset, &shadow)?;
-                copied = true;
-            }
-        }
-        if copied {
-            file.sync()?;
-        }
+        let file = write_back(&parts, last)?;
         let generation = last.header.generation().0;
         let order = parts.settings.write_order;
         let segments = SegmentFile::new(file, generation, order, last.end.accumulated_checksum);
@@ -160,6 +151,17 @@ impl LogWriter {
             }
         }
     }
+}
+
+/// Writes what was read from a shadow to its place, because the shadow's own place is needed, or the log becomes an archived
+/// one, where shadows do not count.
+fn write_back(parts: &LogWriterParts, last: &StreamEnd) -> Result<Arc<dyn File>, LogError> {
+    let file = parts.storage.open(&last.file, OpenOptions::new(OpenMode::ReadWrite))?;
+    let log = OpenLog::from_file(Arc::clone(&file), &LogHeaderChecks::default())?;
+    let mut writes = log.plan_repairs(&last.end)?;
+    writes.retain(|write| matches!(write.action, RepairAction::CopyShadow | RepairAction::CopyLegacyShadow));
+    apply_repairs(&*file, &writes)?;
+    Ok(file)
 }
 
 /// Creates a generation under the current name, archiving the log that has it. `old` is its path.
