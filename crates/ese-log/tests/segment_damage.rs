@@ -158,7 +158,7 @@ fn names_of_the_defects_and_numbers_of_the_contexts() {
         change(&mut bytes);
         let storage = storage(&[], &bytes);
         let log =
-            OpenLog::open(&storage, &format!("{DIRECTORY}/edb.log").as_ref(), &Default::default()).unwrap();
+            OpenLog::open(&storage, format!("{DIRECTORY}/edb.log").as_ref(), &Default::default()).unwrap();
         let end = log.scan(ScanOptions { context, ..ScanOptions::default() }).unwrap();
         end.defect.map(|d| (d.sector, d.kind, d.kind.jet_error(context).0))
     };

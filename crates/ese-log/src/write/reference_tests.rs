@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use ese_format::{LogHeaderChecks, LogPosition, LogTime};
-use ese_io::OsStorage;
+use std::sync::Arc;
+
+use ese_format::{
+    AttachmentEntry, LogFlags, LogGeneration, LogHeader, LogHeaderChecks, LogPosition, LogTime,
+};
+use ese_io::{FixedClock, OsStorage};
 
 use super::buffer::LogBuffer;
 use super::pack::fill_segment;
+use super::roll::{Previous, header};
+use super::{LogEnvironment, LogSettings, LogWriterParts};
 use crate::segment::{SEGMENT_HEADER_SIZE, SEGMENT_SIZE};
-use crate::{OpenLog, RecordBatch, ScanOptions};
+use crate::{BaseName, LogNames, LogSet, OpenLog, RecordBatch, ScanOptions};
 
 fn logs_below(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -77,4 +83,67 @@ fn records_of_the_engine_pack_to_its_segments() {
     let segments: usize = logs.iter().map(|path| repack(path)).sum();
     println!("{} logs, {segments} segments", logs.len());
     assert!(segments > 1000);
+}
+
+/// An engine that knows what the engine knew when it wrote a header.
+struct Known(LogHeader);
+
+impl LogEnvironment for Known {
+    fn attachments(&self, _: LogGeneration) -> Vec<AttachmentEntry> {
+        self.0.attachments().unwrap()
+    }
+    fn checkpoint(&self) -> LogPosition {
+        self.0.checkpoint()
+    }
+}
+
+/// The header that the writer makes for the generation of `theirs`, knowing what its writer knew.
+fn our_header(previous: &OpenLog, theirs: &LogHeader) -> LogHeader {
+    let mut settings =
+        LogSettings::new(theirs.page_size().unwrap(), theirs.version(), theirs.engine_format());
+    settings.file_segments = theirs.file_sectors();
+    settings.parameters = theirs.parameters();
+    settings.circular = theirs.flags().contains(LogFlags::CIRCULAR_LOGGING_CURRENT);
+    let parts = LogWriterParts {
+        storage: Arc::new(OsStorage),
+        directory: PathBuf::new(),
+        names: LogNames::legacy(BaseName::default()),
+        clock: Arc::new(FixedClock::new(theirs.create_time().to_unix_ms().unwrap())),
+        environment: Arc::new(Known(theirs.clone())),
+        settings,
+    };
+    let end = previous.scan(ScanOptions::default()).unwrap();
+    let previous = Previous { header: previous.header(), accumulated_checksum: end.accumulated_checksum };
+    let reserve = theirs.flags().contains(LogFlags::RESERVED_LOG);
+    header(&parts, Some(&previous), theirs.generation(), theirs.signature(), reserve).unwrap()
+}
+
+#[test]
+fn headers_are_those_of_the_engine() {
+    let mut compared = 0;
+    for case in testdata::reference_cases() {
+        let Some(folder) = testdata::reference(&case) else { continue };
+        for base in ["edb", "E00"] {
+            let names = LogNames::legacy(BaseName::new(base).unwrap());
+            let Ok(set) = LogSet::discover(&OsStorage, &folder.join("files"), &names) else { continue };
+            let open = |path: &Path| OpenLog::open(&OsStorage, path, &LogHeaderChecks::default()).unwrap();
+            let logs: Vec<OpenLog> =
+                set.archived.values().chain(&set.current).map(|file| open(&file.path)).collect();
+            for pair in logs.windows(2) {
+                if pair[0].generation().next() != pair[1].generation() {
+                    continue;
+                }
+                let mut ours = our_header(&pair[0], pair[1].header());
+                // Behind the end of the list the engine leaves what was there before.
+                assert_eq!(ours.attachments(), pair[1].header().attachments());
+                ours.set_attachment_bytes(pair[1].header().attachment_bytes());
+                let mut theirs = vec![0; LogHeader::SIZE];
+                pair[1].file().read_exact_at(0, &mut theirs).unwrap();
+                assert!(ours.write() == theirs, "{}", pair[1].path().display());
+                compared += 1;
+            }
+        }
+    }
+    println!("{compared} headers");
+    assert!(compared > 20);
 }

@@ -32,9 +32,9 @@ const PANIC_EVERY: u32 = 10;
 const FIRST_SECTOR: u16 = 1;
 
 /// The generation that a new one follows.
-struct Previous<'a> {
-    header: &'a LogHeader,
-    accumulated_checksum: u64,
+pub(super) struct Previous<'a> {
+    pub header: &'a LogHeader,
+    pub accumulated_checksum: u64,
 }
 
 impl LogWriter {
@@ -214,7 +214,9 @@ fn new_generation(
     Ok((SegmentFile::new(Arc::clone(&file), generation.0, order, 0), header))
 }
 
-fn header(
+/// The header of a new generation.
+#[doc(alias = "InitLgfilehdrT")]
+pub(super) fn header(
     parts: &LogWriterParts,
     previous: Option<&Previous<'_>>,
     generation: LogGeneration,
