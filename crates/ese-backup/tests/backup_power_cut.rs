@@ -6,6 +6,8 @@
 //! engine with its sixteen logs, so that a full backup has logs to delete.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod forgetful;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,11 +18,13 @@ use ese_backup::{
 use ese_instance::recovery::{NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover};
 use ese_instance::{Engine, Environment, InitOptions, ParameterId, TermMode};
 use ese_io::{
-    Effect, Entry, EntryKind, File, FixedClock, IoErrorKind, OpenOptions, SeededRandomness, SimulatedDisk,
-    Storage, Survival, crash_everywhere, fail_everywhere,
+    Effect, EntryKind, FixedClock, IoErrorKind, SeededRandomness, SimulatedDisk, Storage, Survival,
+    crash_everywhere, fail_everywhere,
 };
 use ese_log::record::{Record, SessionId, Trace};
 use ese_log::{BaseName, LogNames};
+
+use forgetful::Forgetful;
 
 const PAGE: usize = 4096;
 const SURVIVALS: [Survival; 4] =
@@ -260,67 +264,12 @@ fn incremental_backup_cut_at_every_step() {
     prove(&incremental());
 }
 
-/// A storage that says yes to a sync and does nothing, in one directory.
-struct Forgetful {
-    disk: SimulatedDisk,
-    files: bool,
-    directories: bool,
-}
-
-struct ForgetfulFile(Arc<dyn File>);
-
-impl Storage for Forgetful {
-    fn open(&self, path: &Path, options: OpenOptions) -> ese_io::Result<Arc<dyn File>> {
-        let file = self.disk.open(path, options)?;
-        Ok(if self.files && path.starts_with("/set") { Arc::new(ForgetfulFile(file)) } else { file })
-    }
-    fn inspect(&self, path: &Path) -> ese_io::Result<Entry> {
-        self.disk.inspect(path)
-    }
-    fn list(&self, directory: &Path) -> ese_io::Result<Vec<Entry>> {
-        self.disk.list(directory)
-    }
-    fn create_directory(&self, path: &Path) -> ese_io::Result<()> {
-        self.disk.create_directory(path)
-    }
-    fn remove(&self, path: &Path) -> ese_io::Result<()> {
-        self.disk.remove(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> ese_io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn sync_directory(&self, path: &Path) -> ese_io::Result<()> {
-        if self.directories && path.starts_with("/set") { Ok(()) } else { self.disk.sync_directory(path) }
-    }
-}
-
-impl File for ForgetfulFile {
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> ese_io::Result<usize> {
-        self.0.read_at(offset, buffer)
-    }
-    fn write_at(&self, offset: u64, data: &[u8]) -> ese_io::Result<()> {
-        self.0.write_at(offset, data)
-    }
-    fn len(&self) -> ese_io::Result<u64> {
-        self.0.len()
-    }
-    fn set_len(&self, len: u64) -> ese_io::Result<()> {
-        self.0.set_len(len)
-    }
-    fn sync(&self) -> ese_io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn canary_without_syncs_sets_break() {
     for case in [full(), atomic(), incremental()] {
         for (files, directories) in [(true, false), (false, true)] {
             let wrap = |disk: &SimulatedDisk| -> Arc<dyn Storage> {
-                Arc::new(Forgetful { disk: disk.clone(), files, directories })
+                Arc::new(Forgetful { disk: disk.clone(), below: "/set", files, directories })
             };
             let (failures, ..) = cut(&case, wrap);
             assert!(!failures.is_empty(), "{:?} files {files}, directories {directories}", case.flags);
