@@ -7,6 +7,7 @@ mod fuzz;
 mod house;
 mod reference;
 mod report;
+mod sort_weights;
 mod step;
 
 use std::process::ExitCode;
@@ -18,7 +19,8 @@ usage: cargo xtask <task>
   fuzz [--seconds N] [--seed N] [--list] [TARGET…]
                                        a longer fuzz run on the stable toolchain (60 seconds a target unless told)
   bench [FILTER]                       run the benches
-  reference                            compare exports and deep verification with every reference case";
+  reference                            compare exports and deep verification with every reference case
+  sort-weights NLS CODES EXT_CODES     make the table of sort weights anew, see xtask/src/sort_weights.rs";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -29,6 +31,13 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run_task(&rest),
         "bench" => bench::run_task(&rest),
         "reference" if rest.is_empty() => reference::run_task(),
+        "sort-weights" => match &rest[..] {
+            [source, first, second] => sort_weights::run_task(source, [first, second]),
+            _ => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        },
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -30,6 +30,7 @@ mod page_number;
 mod page_size;
 mod record;
 mod signature;
+mod sort_key;
 mod stored;
 mod trailer_page;
 
@@ -86,5 +87,6 @@ pub use record::{
     TaggedContent, TaggedFlags, TaggedValue, TaggedValues, default_chunk_size, largest_record,
 };
 pub use signature::Signature;
+pub use sort_key::{Collation, CollationError, CollationFlags, SortKeyError, StoredCollation};
 pub use stored::Stored;
 pub use trailer_page::{PatchFileHeader, RawTrailerPage, TrailerPage};

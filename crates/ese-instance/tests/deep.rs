@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use ese_format::{PageNumber, PageSize, PageView, SearchKey, write_page_checksum};
+use ese_format::{PageNumber, PageSize, PageView, RecordView, SearchKey, write_page_checksum};
 use ese_instance::{
-    DatabaseReader, DeepFinding, DeepSummary, DirtyPolicy, FindingSeverity, ReaderError, TableDefinition,
-    deep_verify,
+    ColumnContent, DatabaseReader, DeepFinding, DeepSummary, DirtyPolicy, FindingSeverity, ReaderError,
+    RowLayout, TableDefinition, deep_verify,
 };
 use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
 
@@ -290,12 +290,16 @@ fn defects_of_rows_indexes_and_long_values_turn_red() {
     let found = bed.found(entries, |p| p[at] ^= 0x40);
     assert_red(&found, &["stale_entry"]);
     assert_red(&found, &["missing_entry"]);
-    // An index of Unicode text is compared by its bookmarks.
+    // An index of Unicode text: bookmark and sort key.
     let index = types.indexes.iter().find(|i| i.name == "x_utxt_desc").unwrap();
     let entries = bed.leaf(index.root);
     let entry = bed.live(entries);
     let at = bed.offset(entries, entry.data) + entry.data.len() - 1;
     assert_red(&bed.found(entries, |p| p[at] ^= 0x40), &["index_entries"]);
+    let at = bed.offset(entries, entry.suffix) + entry.suffix.len() - 1;
+    let found = bed.found(entries, |p| p[at] ^= 0x01);
+    assert_red(&found, &["stale_entry"]);
+    assert_red(&found, &["missing_entry"]);
     // Long values: references, size, a chunk's place.
     let lv = bed.table("lv");
     let values = bed.leaf(lv.long_values.unwrap().root);
@@ -326,4 +330,39 @@ fn cut_databases_are_errors() {
         }
     }
     assert!(verify(&clean[..(owned + 2) * 4096]).unwrap().0.errors == 0, "what lies behind is not needed");
+}
+
+#[test]
+fn indexes_whose_sort_keys_are_not_known_are_compared_by_bookmarks() {
+    let bed = Bed::new("clean-p4k");
+    let types = bed.table("types");
+    let index = types.indexes.iter().find(|i| i.name == "x_utxt_desc").unwrap();
+    assert_eq!(verify(&bed.bytes).unwrap().0.indexes_by_bookmark, 0);
+
+    // A text with a character that has no known weight: conjoining Jamo.
+    let (place, _) = types.column_of(&index.segments[0]).unwrap();
+    let layout = RowLayout::new(&types);
+    let leaf = bed.leaf(types.root);
+    let view = bed.view(leaf);
+    let text = |node: &ese_format::Node<'_>| {
+        let record = RecordView::parse(node.data, bed.size).ok()?;
+        match layout.content(&record, place) {
+            Ok(Some(ColumnContent::Value(text))) if !text.is_empty() => Some(bed.offset(leaf, text)),
+            _ => None,
+        }
+    };
+    let at = view.nodes().flatten().filter(|n| !n.is_deleted()).find_map(|n| text(&n)).unwrap();
+    assert_eq!(bed.found(leaf, |p| p[at..at + 2].copy_from_slice(&[0, 0x11])), [""; 0]);
+    // With a letter instead, keys are compared.
+    assert_red(&bed.found(leaf, |p| p[at..at + 2].copy_from_slice(b"\xE9\0")), &["stale_entry"]);
+
+    // Another version of the sorting tables, in each row of the catalog that has one: only the shadow says otherwise.
+    let mut page = bed.leaf(PageNumber(4));
+    let version = [5, 3, 6, 0, 5, 3, 6, 0];
+    let of = |page: &[u8]| page.windows(8).position(|w| w == version);
+    while of(bed.page(page)).is_none() {
+        page = bed.view(page).header().next;
+    }
+    let at = of(bed.page(page)).unwrap();
+    assert_eq!(bed.found(page, |p| p[at..at + 8].copy_from_slice(&[8, 4, 6, 0, 8, 4, 6, 0])), ["shadow"]);
 }

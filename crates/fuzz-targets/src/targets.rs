@@ -13,6 +13,7 @@ mod names;
 mod pages;
 mod redo;
 mod rows;
+mod sort_keys;
 mod stored_image;
 mod values;
 
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "page_edit", run: btree_pages::edit, samples: btree_pages::samples },
     Target { name: "before_image", run: btree_pages::before_image, samples: pages::samples },
     Target { name: "row", run: rows::run, samples: rows::samples },
+    Target { name: "sort_key", run: sort_keys::run, samples: sort_keys::samples },
     Target { name: "compressed_value", run: compression::run, samples: compression::samples },
     Target { name: "log_record", run: log_records::run, samples: log_records::samples },
     Target { name: "stored_image", run: stored_image::run, samples: stored_image::samples },

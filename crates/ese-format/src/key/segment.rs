@@ -1,6 +1,7 @@
 //! One segment of a key.
 
-use crate::{ColumnId, ColumnKind, JetError};
+use super::unicode::unicode;
+use crate::{Collation, CollationError, ColumnId, ColumnKind, JetError, SortKeyError};
 
 /// First byte of a null segment.
 const NULL: u8 = 0x00;
@@ -9,7 +10,7 @@ const NULL_HIGH: u8 = 0xC0;
 /// First byte of a present but empty segment.
 const EMPTY: u8 = 0x40;
 /// First byte of a segment with a value.
-const VALUE: u8 = 0x7F;
+pub(super) const VALUE: u8 = 0x7F;
 
 /// Why a key cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,9 +22,18 @@ pub enum KeyError {
         /// Longest key of the index.
         limit: usize,
     },
-    /// The segment is Unicode text, whose sort keys depend on Windows' tables.
-    #[error("text of a Unicode code page: its sort key cannot be computed")]
-    UnicodeText,
+    /// The segment is Unicode text whose collation is not known.
+    #[error("Unicode text cannot be normalised: {0}")]
+    Collation(#[from] CollationError),
+    /// The sort key of a Unicode text is not known.
+    #[error("Unicode text cannot be normalised: {0}")]
+    SortKey(#[from] SortKeyError),
+    /// More of a Unicode text is needed than was given: too much of what was given has no weight.
+    #[error("Unicode text cannot be normalised: its first {given} bytes do not fill the key")]
+    TextCut {
+        /// Bytes given.
+        given: usize,
+    },
     /// The column's type has no normalisation.
     #[error("columns of type {0} cannot be indexed")]
     Kind(ColumnKind),
@@ -35,7 +45,9 @@ impl KeyError {
     pub const fn jet_error(&self) -> JetError {
         match self {
             Self::Truncated { .. } => JetError::KEY_TRUNCATED,
-            Self::UnicodeText => JetError::UNICODE_NORMALIZATION_NOT_SUPPORTED,
+            Self::Collation(error) => error.jet_error(),
+            Self::SortKey(error) => error.jet_error(),
+            Self::TextCut { .. } => JetError::UNICODE_NORMALIZATION_NOT_SUPPORTED,
             Self::Kind(_) => JetError::INVALID_COLUMN_TYPE,
         }
     }
@@ -112,6 +124,14 @@ pub struct SegmentKind {
     pub fixed: bool,
 }
 
+impl SegmentKind {
+    /// Whether it is Unicode text.
+    #[must_use]
+    pub const fn is_unicode(&self) -> bool {
+        self.kind.is_text() && self.code_page == 1200
+    }
+}
+
 /// Limits and variants of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRules {
@@ -125,14 +145,38 @@ pub struct KeyRules {
     pub nulls_high: bool,
     /// GUIDs sort as .NET compares them.
     pub dot_net_guid: bool,
+    /// How Unicode text sorts.
+    pub collation: Result<Collation, CollationError>,
 }
 
 impl KeyRules {
     /// The rules of an index that says nothing special.
-    pub const DEFAULT: Self =
-        Self { key_most: 255, segment_most: None, nulls_high: false, dot_net_guid: false };
+    pub const DEFAULT: Self = Self {
+        key_most: Self::DEFAULT_KEY_MOST,
+        segment_most: None,
+        nulls_high: false,
+        dot_net_guid: false,
+        collation: Err(CollationError::Missing),
+    };
 
-    fn limit(&self) -> Option<usize> {
+    /// The longest key of an index that says nothing special, and of all indexes of old engines.
+    #[doc(alias = "JET_cbKeyMost_OLD")]
+    pub const DEFAULT_KEY_MOST: usize = 255;
+
+    /// Bytes of a Unicode text beyond which it is not asked for more, however little of it has a weight.
+    pub const MAX_TEXT_LEN: usize = 1 << 16;
+
+    /// How many bytes of a column's value a key can depend on; one more tells that there is more.
+    #[must_use]
+    pub fn value_len(&self, segment: SegmentKind) -> usize {
+        if segment.is_unicode() && self.key_most != Self::DEFAULT_KEY_MOST {
+            Self::MAX_TEXT_LEN
+        } else {
+            self.key_most + 1
+        }
+    }
+
+    pub(super) fn limit(&self) -> Option<usize> {
         self.segment_most.filter(|&m| m < self.key_most)
     }
 }
@@ -141,7 +185,8 @@ impl KeyRules {
 /// for lack of room (a cut by [`KeyRules::segment_most`] is silent).
 ///
 /// # Errors
-/// [`KeyError::UnicodeText`] for text of code page 1200 with a value, [`KeyError::Kind`] for types without keys.
+/// [`KeyError::Collation`] and [`KeyError::SortKey`] for Unicode text whose sort key is not known, [`KeyError::Kind`] for
+/// types without keys.
 pub fn encode_segment(
     segment: SegmentKind,
     value: Option<&[u8]>,
@@ -160,7 +205,9 @@ pub fn encode_segment(
         return Ok(false);
     }
     match kind {
-        ColumnKind::TEXT | ColumnKind::LONG_TEXT if segment.code_page == 1200 => Err(KeyError::UnicodeText),
+        ColumnKind::TEXT | ColumnKind::LONG_TEXT if segment.is_unicode() => {
+            unicode(value, rules, available, out)
+        }
         ColumnKind::TEXT | ColumnKind::LONG_TEXT => Ok(ascii(value, rules, available, out)),
         ColumnKind::BINARY if segment.fixed => Ok(fixed_binary(value, rules, available, out)),
         ColumnKind::BINARY | ColumnKind::LONG_BINARY => Ok(binary(value, rules, available, out)),
@@ -271,7 +318,7 @@ fn ascii(value: &[u8], rules: &KeyRules, available: usize, out: &mut Vec<u8>) ->
         let last = value.get(room - 1).copied().unwrap_or_default();
         out.push(if last == 0 { 0 } else { last.wrapping_sub(0x20) });
     }
-    available <= limit
+    available < limit
 }
 
 #[cfg(test)]
@@ -322,8 +369,15 @@ mod tests {
         let silent = KeyRules { segment_most: Some(4), ..rules };
         assert!(!encode_segment(bytes, Some(&[1; 16]), &silent, 20, &mut out).unwrap());
         assert_eq!(out, [0x7f, 1, 1, 1]);
+        out.clear();
+        assert!(
+            !encode_segment(text, Some(b"1234567"), &silent, 4, &mut out).unwrap(),
+            "as much room as limit"
+        );
+        assert_eq!(out.len(), 4);
         let wide = SegmentKind { kind: ColumnKind::TEXT, code_page: 1200, fixed: false };
-        assert_eq!(encode_segment(wide, Some(b"a\0"), &rules, 20, &mut out), Err(KeyError::UnicodeText));
+        let refused = Err(KeyError::Collation(CollationError::Missing));
+        assert_eq!(encode_segment(wide, Some(b"a\0"), &rules, 20, &mut out), refused);
     }
 
     #[test]

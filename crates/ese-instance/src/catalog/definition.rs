@@ -1,8 +1,8 @@
 //! Tables, columns and indexes as values.
 
 use ese_format::{
-    ColumnId, ColumnKind, KeyRules, KeySegment, ObjectId, PageNumber, PageSize, SegmentKind,
-    default_chunk_size,
+    Collation, CollationError, ColumnId, ColumnKind, KeyRules, KeySegment, ObjectId, PageNumber, PageSize,
+    SegmentKind, StoredCollation, default_chunk_size,
 };
 
 use super::{ColumnFlags, IndexFlags, TableFlags};
@@ -88,6 +88,12 @@ pub struct IndexDefinition {
     pub normalization_flags: u32,
     /// Name of the locale.
     pub locale_name: Option<String>,
+    /// Number of the locale, in old databases; 0 when there is none.
+    pub locale_id: u32,
+    /// Version of the sorting tables, as stored.
+    pub sort_version: Option<Vec<u8>>,
+    /// Identifier of the sort, as stored.
+    pub sort_id: Option<Vec<u8>>,
 }
 
 /// Limits of a substring index, in characters.
@@ -226,7 +232,22 @@ impl IndexDefinition {
             segment_most: self.segment_most.map(usize::from),
             nulls_high: self.flags.contains(IndexFlags::NULLS_HIGH),
             dot_net_guid: self.flags.contains(IndexFlags::DOT_NET_GUID),
+            collation: self.collation(),
         }
+    }
+
+    /// How the index sorts Unicode text.
+    ///
+    /// # Errors
+    /// When the sort keys of its locale, flags or sort version are not known.
+    pub fn collation(&self) -> Result<Collation, CollationError> {
+        Collation::new(&StoredCollation {
+            locale_name: self.locale_name.as_deref(),
+            locale_id: self.locale_id,
+            sort_id: self.sort_id.as_deref(),
+            version: self.sort_version.as_deref(),
+            flags: self.normalization_flags,
+        })
     }
 
     /// The flags as the engine's index info call reports them.

@@ -220,6 +220,9 @@ impl TableBuilder {
                 let units = name.as_chunks::<2>().0.iter().map(|u| u16::from_le_bytes(*u));
                 char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect()
             }),
+            locale_id: row.pages_or_locale,
+            sort_version: row.sort_version.clone(),
+            sort_id: row.sort_id.clone(),
         })
     }
 }

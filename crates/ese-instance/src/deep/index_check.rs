@@ -16,6 +16,8 @@ pub(super) struct IndexState<'t> {
     builder: IndexEntryBuilder<'t>,
     form: Comparison,
     rows: Multiset,
+    /// For an index with Unicode text: the form when a key is not known after all, and what the rows give to it.
+    fallback: Option<(Comparison, Multiset)>,
     /// A row's entries could not be computed: the sums say nothing.
     incomplete: bool,
 }
@@ -25,7 +27,7 @@ pub(super) struct IndexState<'t> {
 enum Comparison {
     /// Keys and bookmarks.
     Keys,
-    /// Bookmarks only: a segment is Unicode text.
+    /// Bookmarks only: a segment is Unicode text whose sort keys are not known.
     Bookmarks,
     /// Only that each bookmark is a row's: several Unicode values of a row may collapse into one entry.
     Existence,
@@ -37,16 +39,17 @@ impl<'t> IndexState<'t> {
         let unicode = columns.iter().any(|c| c.kind.is_text() && c.code_page == 1200);
         let several = builder.index().tuple_limits.is_some()
             || columns.iter().any(|c| c.id.is_tagged() && c.flags.contains(ColumnFlags::MULTI_VALUED));
-        let form = match (unicode, several) {
-            (false, _) => Comparison::Keys,
-            (true, false) => Comparison::Bookmarks,
-            (true, true) => Comparison::Existence,
+        let without_keys = if several { Comparison::Existence } else { Comparison::Bookmarks };
+        let (form, fallback) = match (unicode, builder.index().collation()) {
+            (false, _) => (Comparison::Keys, None),
+            (true, Ok(_)) => (Comparison::Keys, Some((without_keys, Multiset::default()))),
+            (true, Err(_)) => (without_keys, None),
         };
         // Entries that are added later, and indexes over columns that are gone or cannot be indexed.
         let incomplete = !builder.is_complete()
             || builder.index().flags.contains(IndexFlags::DEFERRED_POPULATE)
             || columns.iter().any(|c| matches!(c.kind, ColumnKind::NIL | ColumnKind::SLV));
-        Self { builder, form, rows: Multiset::default(), incomplete }
+        Self { builder, form, rows: Multiset::default(), fallback, incomplete }
     }
 
     pub(super) const fn index(&self) -> &'t IndexDefinition {
@@ -69,17 +72,24 @@ impl<'t> IndexState<'t> {
             return;
         };
         let bookmark = bookmark.to_vec();
+        let count = entries.keys.len() + entries.unknown;
+        if let Some((_, rows)) = &mut self.fallback {
+            rows.add([&[], &[]], &bookmark, count as u64);
+        }
+        if entries.unknown > 0 && self.form == Comparison::Keys {
+            match self.fallback.take() {
+                Some((form, rows)) => (self.form, self.rows) = (form, rows),
+                None => self.incomplete = true,
+            }
+            return;
+        }
         match self.form {
             Comparison::Keys => {
-                self.incomplete |= entries.unknown > 0;
                 for key in &entries.keys {
                     self.rows.add([key, &[]], &bookmark, 1);
                 }
             }
-            _ => {
-                let count = entries.keys.len() + entries.unknown;
-                self.rows.add([&[], &[]], &bookmark, count as u64);
-            }
+            _ => self.rows.add([&[], &[]], &bookmark, count as u64),
         }
     }
 }

@@ -21,7 +21,8 @@ pub struct DeepSummary {
     pub long_values: u64,
     /// Pages of trees.
     pub tree_pages: u64,
-    /// Indexes whose keys could not be computed (Unicode text): only their bookmarks were compared.
+    /// Indexes whose keys could not be computed (Unicode text whose sort keys are not known): only their bookmarks were
+    /// compared.
     pub indexes_by_bookmark: u64,
     /// Findings of severity error.
     pub errors: u64,

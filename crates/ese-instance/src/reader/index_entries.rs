@@ -14,7 +14,7 @@ const MAX_COMBINATIONS: usize = 1 << 20;
 pub struct IndexEntries {
     /// Keys in order, without duplicates.
     pub keys: Vec<Vec<u8>>,
-    /// Combinations that have an entry whose key cannot be computed: Unicode text.
+    /// Combinations that have an entry whose key cannot be computed: Unicode text whose sort key is not known.
     pub unknown: usize,
 }
 
@@ -115,9 +115,8 @@ impl<'t> IndexEntryBuilder<'t> {
             None => return Ok(Values::new()),
             Some(content) => content,
         };
-        // Keys look at their own length only; one byte more tells that there is more.
         let wanted = match self.index.tuple_limits {
-            None => self.rules.key_most + 1,
+            None => self.rules.value_len(column.segment_kind()),
             Some(l) => {
                 let reach =
                     u64::from(l.start) + u64::from(l.most) * u64::from(l.increment) + u64::from(l.max);

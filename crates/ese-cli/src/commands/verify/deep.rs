@@ -63,7 +63,7 @@ pub(super) fn verify(
             ));
             if summary.indexes_by_bookmark > 0 {
                 report.remarks.push(format!(
-                    "{} indexes hold Unicode text: their bookmarks were compared, not their keys",
+                    "{} indexes hold Unicode text whose sort keys are not known: their bookmarks were compared, not their keys",
                     summary.indexes_by_bookmark
                 ));
             }
