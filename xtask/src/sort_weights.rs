@@ -161,7 +161,7 @@ fn as_listed(
 /// A line of the older list with each number of whole bytes.
 fn normal(line: &str) -> String {
     let (kind, numbers) = line.split_at_checked(1).unwrap_or_default();
-    let whole = |number: &str| format!("{}{number}", if number.len() % 2 == 0 { "" } else { "0" });
+    let whole = |number: &str| format!("{}{number}", if number.len().is_multiple_of(2) { "" } else { "0" });
     format!("{kind}{}", numbers.split(',').map(whole).collect::<Vec<_>>().join(","))
 }
 
