@@ -6,10 +6,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ese_format::{DatabaseHeader, LogGeneration};
+use ese_format::{DatabaseHeader, LogGeneration, LogPosition};
 use ese_instance::recovery::{
     NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest, RecoveryResult,
-    recover,
+    StopAt, recover,
 };
 use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
 use ese_log::{BaseName, LogNames, LogSet};
@@ -146,4 +146,52 @@ fn damaged_logs_that_nothing_requires_are_deleted_when_allowed() {
     });
     assert_eq!(error(refused), -501);
     assert!(storage.get(archived(9)).is_some() && storage.get("/r/edb.log").is_some());
+}
+
+#[test]
+fn stopping_at_a_point_in_time() {
+    let stops = [
+        StopAt::Position(LogPosition::new(14, 9, 300)),
+        StopAt::Position(LogPosition::new(14, 1, 0)),
+        StopAt::Position(LogPosition::new(19, 5, 0)),
+    ];
+    for stop in stops {
+        let Some(storage) = older_copy() else { return };
+        let report = run(&storage, |request| {
+            request.stop_at = Some(stop);
+            request.cut_log = true;
+            request.accept_lost_logs = true;
+        })
+        .unwrap();
+        println!("{stop:?}: {} {:?} {:?}", report.end, report.result, report.undo);
+        let StopAt::Position(limit) = stop else { unreachable!() };
+        assert!(report.end < limit);
+        // The log ends there too: nothing behind the stop comes back.
+        assert_eq!(run(&storage, |_| {}).unwrap().result, RecoveryResult::AlreadyClean);
+        let before = storage.get("/r/db.edb").unwrap();
+        storage.remove(Path::new("/r/edb.chk")).unwrap();
+        run(&storage, |_| {}).unwrap();
+        assert!(storage.get("/r/db.edb").unwrap() == before);
+    }
+    // In front of changes that the file may hold there is no such point.
+    let Some(storage) = older_copy() else { return };
+    let refused = run(&storage, |request| {
+        request.stop_at = Some(StopAt::Position(LogPosition::new(9, 3, 0)));
+        request.cut_log = true;
+    });
+    assert_eq!(error(refused), -543);
+    // Without the consent to cut the log only redo can stop.
+    let Some(storage) = older_copy() else { return };
+    let at = StopAt::Position(LogPosition::new(14, 9, 300));
+    assert!(run(&storage, |request| request.stop_at = Some(at)).is_err());
+    let Some(storage) = older_copy() else { return };
+    let report = run(&storage, |request| {
+        request.stop_at = Some(at);
+        request.without_undo = true;
+        request.accept_lost_logs = true;
+    })
+    .unwrap();
+    assert_eq!(report.result, RecoveryResult::RedoneOnly);
+    // And goes on later, to the end.
+    assert_eq!(run(&storage, |_| {}).unwrap().result, RecoveryResult::Recovered);
 }

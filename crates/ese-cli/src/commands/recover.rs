@@ -50,9 +50,10 @@ pub(crate) struct Arguments {
     /// Change the files where they are
     #[arg(long, group = "mode")]
     in_place: bool,
-    /// Stop in front of a log position (GENERATION,SECTOR,BYTE in hexadecimal); needs --without-undo
-    #[arg(long, value_name = "POSITION", value_parser = position, requires = "without_undo")]
-    stop_at: Option<LogPosition>,
+    /// Stop in front of a log position (GENERATION,SECTOR,BYTE in hexadecimal) or at a time (2026-11-22T13:19:51Z).
+    /// With undo (and --to): the copied logs end there
+    #[arg(long, value_name = "POSITION|TIME", value_parser = stop)]
+    stop_at: Option<StopAt>,
     /// Replay only: databases stay dirty, open transactions stay open, more logs can follow
     #[arg(long)]
     without_undo: bool,
@@ -79,6 +80,25 @@ pub(crate) struct Arguments {
 fn mapping(text: &str) -> Result<(String, PathBuf), String> {
     let (logged, file) = text.rsplit_once('=').ok_or("expected LOGGED=FILE")?;
     Ok((logged.to_owned(), PathBuf::from(file)))
+}
+
+fn stop(text: &str) -> Result<StopAt, String> {
+    if text.contains('T') { time(text).map(StopAt::TimeMs) } else { position(text).map(StopAt::Position) }
+}
+
+/// Milliseconds since 1970 of `2026-11-22T13:19:51Z`, always UTC.
+fn time(text: &str) -> Result<i64, String> {
+    let bad = || format!("{text}: expected a time like 2026-11-22T13:19:51Z");
+    let parts: Vec<u32> = text
+        .trim_end_matches('Z')
+        .split(['-', 'T', ':'])
+        .map(|part| part.parse().map_err(|_| bad()))
+        .collect::<Result<_, _>>()?;
+    let &[year, month, day, hour, minute, second] = parts.as_slice() else { return Err(bad()) };
+    let byte = |value: u32| u8::try_from(value).map_err(|_| bad());
+    let year = byte(year.checked_sub(1900).ok_or_else(bad)?)?;
+    let time = LogTime([byte(second)?, byte(minute)?, byte(hour)?, byte(day)?, byte(month)?, year, 1, 0]);
+    time.to_unix_ms().ok_or_else(bad)
 }
 
 fn position(text: &str) -> Result<LogPosition, String> {
@@ -159,7 +179,9 @@ fn request(arguments: &Arguments, storage: &dyn Storage) -> Result<RecoveryReque
             .mapped
             .insert(0, MappedDatabase { logged: Some(logged.clone()), signature: None, path: path.clone() });
     }
-    request.stop_at = arguments.stop_at.map(StopAt::Position);
+    request.stop_at = arguments.stop_at;
+    // Only a copy's logs are cut.
+    request.cut_log = arguments.to.is_some();
     request.without_undo = arguments.without_undo;
     request.accept_lost_logs = arguments.accept_lost_logs;
     request.delete_out_of_range_logs = arguments.delete_damaged_logs;

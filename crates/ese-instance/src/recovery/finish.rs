@@ -33,6 +33,14 @@ pub fn recover(
     };
     let mut replay = Replay::new(request, environment, progress, &start);
     replay.run(&source, &start)?;
+    if replay.stopped && !request.without_undo {
+        if !request.cut_log {
+            return Err(RecoveryError::Unsupported(
+                "a stop in front of the end needs the log to be cut there, or recovery without undo",
+            ));
+        }
+        replay.cut_log(&source, replay.stop_position)?;
+    }
     let lost = replay.check_ranges()?;
     let undo = replay.redo.pending_undo();
     let mut result = if replay.removed_logs {

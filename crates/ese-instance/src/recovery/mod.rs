@@ -6,6 +6,7 @@
 mod attach;
 mod copy;
 mod create;
+mod cut;
 mod damage;
 mod database;
 mod error;

@@ -18,7 +18,7 @@ use super::report::DatabaseOutcome;
 use super::request::{
     RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest, StopAt,
 };
-use super::source::{Generation, LogSource, check_continuity};
+use super::source::{Generation, LogSource, check_continuity, first_position};
 use super::start::Start;
 
 /// Redo of a stream on the databases it attaches.
@@ -48,6 +48,10 @@ pub(super) struct Replay<'r> {
     /// The last log is the one that was being written.
     pub(super) ended_in_current: bool,
     pub(super) stopped: bool,
+    /// Redo is to stop in front of the next record.
+    pub(super) stop_pending: bool,
+    /// The first position that was not replayed; none where the stop lies between two generations.
+    pub(super) stop_position: LogPosition,
     /// Damaged logs that no database requires were deleted.
     pub(super) removed_logs: bool,
     pub(super) generations: u64,
@@ -86,6 +90,8 @@ impl<'r> Replay<'r> {
             last_end: None,
             ended_in_current: false,
             stopped: false,
+            stop_pending: false,
+            stop_position: LogPosition::NONE,
             removed_logs: false,
             generations: 0,
             log_bytes: 0,
@@ -186,38 +192,41 @@ impl<'r> Replay<'r> {
 
     fn replay_generation(&mut self, opened: Generation, start: LogPosition) -> Result<(), RecoveryError> {
         let Generation { log, options, is_current } = opened;
-        self.generations += 1;
-        self.generation = log.generation();
-        self.generation_created = log.header().create_time();
-        if let Some(StopAt::TimeMs(limit)) = self.request.stop_at
-            && self.generation_created.to_unix_ms().is_some_and(|t| t > limit)
-        {
+        let created = log.header().create_time();
+        let too_late = match self.request.stop_at {
+            Some(StopAt::TimeMs(limit)) => created.to_unix_ms().is_some_and(|t| t > limit),
+            Some(StopAt::Position(limit)) => limit <= first_position(&log),
+            None => false,
+        };
+        if too_late || self.stop_pending {
+            // The stop lies between two generations: nothing of this one is replayed.
             self.stopped = true;
             return Ok(());
         }
+        self.generations += 1;
+        self.generation = log.generation();
+        self.generation_created = created;
         let mut reader = log.records(start, options);
         let mut entered = false;
         let mut count = 0_u32;
         while let Some(record) = reader.next()? {
+            let reached =
+                matches!(self.request.stop_at, Some(StopAt::Position(limit)) if record.position >= limit);
+            if reached || self.stop_pending {
+                self.stopped = true;
+                self.stop_position = record.position;
+                break;
+            }
             self.position = record.position;
             if !entered {
                 self.enter_generation()?;
                 entered = true;
-            }
-            if let Some(StopAt::Position(limit)) = self.request.stop_at
-                && record.position >= limit
-            {
-                self.stopped = true;
-                break;
             }
             count = count.wrapping_add(1);
             if count.is_multiple_of(4096) && self.progress.stop_requested() {
                 return Err(RecoveryError::Interrupted { position: record.position });
             }
             self.replay_record(record.bytes, record.position)?;
-            if self.stopped {
-                break;
-            }
         }
         self.log_bytes += log.header().file_size();
         if !self.stopped {
@@ -365,7 +374,7 @@ impl<'r> Replay<'r> {
         if let Some(StopAt::TimeMs(limit)) = self.request.stop_at
             && time.and_then(LogTime::to_unix_ms).is_some_and(|t| t > limit)
         {
-            self.stopped = true;
+            self.stop_pending = true;
         }
     }
 

@@ -85,6 +85,8 @@ pub struct RecoveryRequest {
     pub mode: RecoveryMode,
     /// Where to stop.
     pub stop_at: Option<StopAt>,
+    /// With `stop_at`: cut the log there and delete what is behind, so that undo can follow. For copies.
+    pub cut_log: bool,
     /// Redo only: databases stay dirty, open transactions stay open.
     #[doc(alias = "JET_bitRecoveryWithoutUndo")]
     pub without_undo: bool,
@@ -122,6 +124,7 @@ impl RecoveryRequest {
             locations: DatabaseLocations::beside(directory),
             mode: RecoveryMode::Soft,
             stop_at: None,
+            cut_log: false,
             without_undo: false,
             accept_lost_logs: false,
             delete_out_of_range_logs: false,
