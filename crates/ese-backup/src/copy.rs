@@ -43,7 +43,7 @@ pub(crate) fn copy_chunks(
 ) -> Result<u32, BackupError> {
     let total = source.total_bytes();
     if total > 0 {
-        target.set_len(total)?;
+        target.allocate(total)?;
     }
     let chunks = total.div_ceil(CHUNK_BYTES as u64);
     let cores = thread::available_parallelism().map_or(2, usize::from);

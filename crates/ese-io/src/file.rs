@@ -48,6 +48,15 @@ pub trait File: Send + Sync {
     /// A device error, a full disk, or a poisoned or read-only handle.
     fn set_len(&self, len: u64) -> Result<()>;
 
+    /// Extends the file with zeros to `len`, and reserves the space where the storage can: filling it later costs no
+    /// search for space, and a full disk shows at once. A file that is longer stays as it is or is cut.
+    ///
+    /// # Errors
+    /// As [`set_len`](Self::set_len).
+    fn allocate(&self, len: u64) -> Result<()> {
+        self.set_len(len)
+    }
+
     /// Makes content and length durable.
     ///
     /// # Errors

@@ -145,6 +145,19 @@ impl File for OsFile {
         self.file.set_len(len).map_err(|e| self.poison(self.error(Operation::Length, Some(len), &e)))
     }
 
+    #[cfg(target_os = "linux")]
+    fn allocate(&self, len: u64) -> Result<()> {
+        self.check(Operation::Length)?;
+        let reserved = rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::empty(), 0, len);
+        match reserved.map_err(io::Error::from) {
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+                Err(self.poison(self.error(Operation::Length, Some(len), &e)))
+            }
+            // Not every file system can reserve.
+            _ => self.set_len(len),
+        }
+    }
+
     fn sync(&self) -> Result<()> {
         if !self.writable {
             return Ok(());
