@@ -11,6 +11,7 @@ mod file_kind;
 #[allow(dead_code, reason = "shared by all subcommands")]
 mod output;
 mod progress;
+mod proof;
 
 use std::process::ExitCode;
 

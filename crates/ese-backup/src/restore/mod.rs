@@ -20,6 +20,7 @@ use ese_log::{BaseName, LogNames, LogSet};
 
 pub use error::{ManifestDifference, RestoreError};
 pub use manifest_check::{ManifestFinding, verify_manifest};
+use set::databases_by_header;
 pub use set::{BackupSet, SetDatabase};
 
 use crate::copy::copy_chunks;
@@ -52,6 +53,9 @@ pub struct RestoreOptions {
     pub create_path: bool,
     /// Read every file of the set against its manifest first.
     pub verify: bool,
+    /// Where the set has no patch files (a streaming client made it), take the files that are database copies out of a
+    /// backup by their header. The engine's own restore refuses such a set, and its external restore is told the names.
+    pub find_databases: bool,
 }
 
 /// A place for a database.
@@ -93,7 +97,10 @@ pub fn restore(
 ) -> Result<RestoreSummary, RestoreError> {
     let events = EventLog::new("restore", environment.events.clone());
     let storage = &*environment.storage;
-    let set = BackupSet::find(storage, path, options.base_name.as_ref())?;
+    let mut set = BackupSet::find(storage, path, options.base_name.as_ref())?;
+    if set.databases.is_empty() && options.find_databases {
+        set.databases = databases_by_header(storage, &set.directory)?;
+    }
     let result = Restore { environment, storage, options, events: &events, progress, set: &set }.run();
     if let Err(error) = &result {
         events.report(EventId::RESTORE_ERROR, [error.jet_error().0.to_string()]);

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use ese_format::LogGeneration;
-use ese_io::{Entry, EntryKind, IoErrorKind, Storage};
+use ese_instance::read_database_header;
+use ese_io::{Entry, EntryKind, IoErrorKind, OpenOptions, Storage};
 use ese_log::{BaseName, LogExtension, LogNames, LogSet, choose_extension, find_streams};
 
 use super::error::RestoreError;
@@ -29,7 +30,7 @@ pub struct BackupSet {
 /// A database of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetDatabase {
-    /// Its patch file.
+    /// Its patch file; in a set without patch files the place where it would be.
     pub patch_file: PathBuf,
     /// The database file; `None` when it is missing.
     pub file: Option<PathBuf>,
@@ -95,6 +96,25 @@ fn logs_in(
         return Err(RestoreError::SeveralStreams { path: directory.to_path_buf(), names });
     }
     Ok(found.pop())
+}
+
+/// The databases of a set without patch files, as a streaming client lays it down: files whose header says that they are
+/// a copy out of a backup.
+pub(super) fn databases_by_header(
+    storage: &dyn Storage,
+    directory: &Path,
+) -> Result<Vec<SetDatabase>, RestoreError> {
+    let mut found = Vec::new();
+    for entry in storage.list(directory)?.into_iter().filter(|e| e.kind == EntryKind::File) {
+        let file = storage.open(&entry.path, OpenOptions::READ)?;
+        // Logs and whatever else lies there have no such header.
+        if read_database_header(&*file).is_ok_and(|pair| pair.header.is_part_of_backup()) {
+            let stem = entry.path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_owned();
+            let patch_file = entry.path.with_extension("pat");
+            found.push(SetDatabase { patch_file, file: Some(entry.path), stem });
+        }
+    }
+    Ok(found)
 }
 
 /// One database for each patch file; its file has the same name with another extension.

@@ -18,6 +18,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::BarProgress;
 
+mod prove;
+
 /// Back up a database into a directory
 ///
 /// Runs an engine instance on the database's log stream: every page and log is verified, logs that the set makes
@@ -49,6 +51,10 @@ pub(crate) struct Arguments {
     /// Leave database and logs as they are: a cleanly closed database becomes a restorable set with a log of its own
     #[arg(long, conflicts_with = "incremental")]
     read_only: bool,
+    /// Restore the set to a place that is deleted afterwards, verify the restored database deeply and compare it page
+    /// by page with the one that was backed up
+    #[arg(long, conflicts_with = "incremental")]
+    prove: bool,
 }
 
 /// Runs the command.
@@ -66,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         through_instance(arguments, context)?
     };
     context.output.result(|| text(arguments, &summary), || object(arguments, &summary))?;
-    Ok(Exit::Clean)
+    if arguments.prove { prove::run(&arguments.database, &summary, context) } else { Ok(Exit::Clean) }
 }
 
 fn through_instance(arguments: &Arguments, context: &Context) -> Result<BackupSummary, Failure> {

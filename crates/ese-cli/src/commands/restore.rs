@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::progress::BarProgress;
+use crate::proof::Proof;
 
 /// Restore the databases of a backup set
 ///
@@ -34,7 +35,7 @@ pub(crate) struct Arguments {
     /// First part of the log names [default: of the only stream in the set]
     #[arg(long, value_name = "NAME")]
     base: Option<String>,
-    /// Check every file of the set against its manifest first
+    /// Check every file of the set against its manifest first, and verify the restored databases deeply
     #[arg(long)]
     verify: bool,
 }
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         log_directory: arguments.log_dir.clone(),
         base_name: arguments.base.as_deref().map(base_name).transpose()?,
         create_path: true,
+        find_databases: true,
         verify: arguments.verify,
         ..RestoreOptions::default()
     };
@@ -55,7 +57,18 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
         .map_err(|error| failure(&error))?;
     drop(progress);
     context.output.result(|| text(&summary), || object(arguments, &summary))?;
-    Ok(Exit::Clean)
+    let mut exit = Exit::Clean;
+    for path in summary.databases.iter().filter(|_| arguments.verify) {
+        let proof = Proof::of(path, context)?;
+        if !proof.holds() {
+            exit = Exit::Findings;
+        }
+        context.output.result(
+            || format!("{}: {}", path.display(), proof.text()),
+            || json!({"schema": "ese-proof-1", "path": path.to_string_lossy(), "proof": proof.object()}),
+        )?;
+    }
+    Ok(exit)
 }
 
 fn map_entry(text: &str) -> Result<RestoreMapEntry, Failure> {
@@ -72,7 +85,7 @@ fn base_name(text: &str) -> Result<BaseName, Failure> {
 }
 
 /// A failed restore as the user is told.
-fn failure(error: &RestoreError) -> Failure {
+pub(crate) fn failure(error: &RestoreError) -> Failure {
     let failure = Failure::jet(error.jet_error(), error);
     match error {
         RestoreError::Io(error) => error.clone().into(),
