@@ -10,6 +10,7 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
+use ese_backup::MANIFEST_NAME;
 use ese_format::FileKind;
 use ese_io::{EntryKind, OpenOptions, Storage};
 
@@ -83,6 +84,8 @@ fn verify_directory(path: &Path, context: &Context, deep: bool, depth: usize) ->
                 verify_directory(&entry.path, context, deep, depth + 1)?
             }
             EntryKind::Directory => Exit::Clean,
+            // Looked at with the set as a whole.
+            EntryKind::File if entry.path.file_name().is_some_and(|n| n == MANIFEST_NAME) => Exit::Clean,
             EntryKind::File => match verify_file(&entry.path, context, deep) {
                 Ok(report) => {
                     context.output.result(|| report.to_text(), || report.to_json())?;
