@@ -7,6 +7,7 @@
 //! * [`InstanceError`]: everything that can go wrong, with the one table of the engine's numbers.
 
 mod backup_gate;
+mod builder;
 mod catalog;
 mod database;
 mod deep;
@@ -22,10 +23,14 @@ pub mod recovery;
 mod state;
 
 pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};
+pub use builder::{
+    BuilderError, ColumnPlacement, ColumnSpec, DatabaseBuilder, DatabaseOptions, IndexSpec, Row, TableHandle,
+    TableSpec, Value,
+};
 pub use catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogError, CatalogRow,
     CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
-    TableDefinition, TableFlags, TupleLimits, decode_windows_1252,
+    TableDefinition, TableFlags, TupleLimits, decode_windows_1252, encode_windows_1252,
 };
 pub use database::{
     AttachFacts, AttachedDatabase, BackupStamp, DetachFacts, PageRangeLock, PageRangeLocks, PageWrite,

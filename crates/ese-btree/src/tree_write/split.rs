@@ -70,9 +70,11 @@ fn choose(lines: &[Line<'_>], new: usize, appending: bool, old_prefix: &[u8], ro
             new_prefix,
         })
     };
-    if appending {
-        // Keys arrive in order: the full page stays full.
-        return fits(lines.len() - 1);
+    // Keys arrive in order: the full page stays full. On a branch page the new separator may have to move on with the
+    // last line.
+    let at_end = [lines.len().checked_sub(1), lines.len().checked_sub(2)];
+    if appending && let Some(cut) = at_end.into_iter().flatten().find_map(fits) {
+        return Some(cut);
     }
     let sizes: Vec<usize> = lines.iter().map(|line| line.node(old_prefix).body_len() + 4).collect();
     let total: usize = sizes.iter().sum();

@@ -4,6 +4,7 @@
 //! the engine.
 
 mod definition;
+mod encode;
 mod flags;
 mod name;
 mod row;
@@ -11,7 +12,7 @@ mod table;
 
 pub use definition::{ColumnDefinition, IndexDefinition, LongValueTree, TableDefinition, TupleLimits};
 pub use flags::{ColumnFlags, IndexFlags, TableFlags};
-pub use name::decode_windows_1252;
+pub use name::{decode_windows_1252, encode_windows_1252};
 pub use row::{CatalogRow, CatalogRowKind};
 pub use table::{CatalogError, TableBuilder};
 

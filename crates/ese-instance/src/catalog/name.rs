@@ -20,8 +20,27 @@ pub fn decode_windows_1252(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// Text as bytes of code page 1252; `None` when it has a character that the code page does not.
+#[must_use]
+pub fn encode_windows_1252(text: &str) -> Option<Vec<u8>> {
+    text.chars()
+        .map(|c| match HIGH.iter().position(|&high| high == c) {
+            Some(place) => u8::try_from(place + 0x80).ok(),
+            None => u8::try_from(c).ok().filter(|b| !(0x80..=0x9F).contains(b)),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn every_byte_comes_back() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(super::encode_windows_1252(&super::decode_windows_1252(&all)), Some(all));
+        assert_eq!(super::encode_windows_1252("\u{4e00}"), None);
+        assert_eq!(super::encode_windows_1252("\u{80}"), None);
+    }
+
     #[test]
     fn quotes_and_umlauts() {
         assert_eq!(super::decode_windows_1252(b"\x93\xe4\x94 \x80"), "\u{201c}\u{e4}\u{201d} \u{20ac}");

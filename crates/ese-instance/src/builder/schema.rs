@@ -1,0 +1,341 @@
+//! What a table is to look like.
+
+use ese_format::ColumnKind;
+
+use super::Value;
+use crate::catalog::{ColumnFlags, IndexFlags, TableFlags, TupleLimits};
+
+/// How a column is kept in its table's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnPlacement {
+    /// A slot of fixed size in each row. At most 127 columns.
+    Fixed,
+    /// An entry in the row's offset table. At most 128 columns.
+    Variable,
+    /// Kept with its number, only in rows that have a value. At most 64 993 columns.
+    Tagged,
+}
+
+/// A column to be created.
+#[doc(alias = "JET_COLUMNCREATE")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnSpec {
+    pub(super) name: String,
+    pub(super) kind: ColumnKind,
+    pub(super) placement: ColumnPlacement,
+    pub(super) max_size: u32,
+    pub(super) flags: ColumnFlags,
+    pub(super) code_page: u16,
+    pub(super) default_value: Option<Value>,
+}
+
+impl ColumnSpec {
+    fn new(name: &str, kind: ColumnKind, placement: ColumnPlacement, max_size: u32) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind,
+            placement,
+            max_size,
+            flags: ColumnFlags::empty(),
+            code_page: if kind.is_text() { 1252 } else { 0 },
+            default_value: None,
+        }
+    }
+
+    /// A fixed column of a type that has a size.
+    #[must_use]
+    pub fn fixed(name: &str, kind: ColumnKind) -> Self {
+        let size = kind.fixed_size().unwrap_or(255);
+        Self::new(name, kind, ColumnPlacement::Fixed, u32::try_from(size).unwrap_or(255))
+    }
+
+    /// A variable column of at most `max_size` bytes.
+    #[must_use]
+    pub fn variable(name: &str, kind: ColumnKind, max_size: u32) -> Self {
+        let max_size = kind.fixed_size().map_or(max_size, |size| size as u32);
+        Self::new(name, kind, ColumnPlacement::Variable, max_size)
+    }
+
+    /// A tagged column without a limit of its own; the only placement of long text and long binary.
+    #[must_use]
+    pub fn tagged(name: &str, kind: ColumnKind) -> Self {
+        let size = if kind.is_long_value() { 0 } else { kind.fixed_size().map_or(255, |size| size as u32) };
+        Self::new(name, kind, ColumnPlacement::Tagged, size)
+    }
+
+    /// The same with another largest size: the size of the slot for fixed text and binary, a limit for other text and
+    /// binary. Ignored for types that have a size.
+    #[must_use]
+    pub fn max_size(mut self, bytes: u32) -> Self {
+        if self.kind.fixed_size().is_none() {
+            self.max_size = bytes;
+        }
+        self
+    }
+
+    /// May not be null.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnNotNULL")]
+    pub fn not_null(mut self) -> Self {
+        self.flags |= ColumnFlags::NOT_NULL;
+        self
+    }
+
+    /// Numbered from 1 when not set. Fixed, of type Long, LongLong or Currency; one for each table.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnAutoincrement")]
+    pub fn auto_increment(mut self) -> Self {
+        self.flags |= ColumnFlags::AUTO_INCREMENT;
+        self
+    }
+
+    /// Several values. Tagged columns only.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnMultiValued")]
+    pub fn multi_valued(mut self) -> Self {
+        self.flags |= ColumnFlags::MULTI_VALUED;
+        self
+    }
+
+    /// Compressed where that makes it smaller. Long text and long binary only.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnCompressed")]
+    pub fn compressed(mut self) -> Self {
+        self.flags |= ColumnFlags::COMPRESSED;
+        self
+    }
+
+    /// Text in UTF-16 instead of code page 1252.
+    #[must_use]
+    pub fn unicode(mut self) -> Self {
+        self.code_page = 1200;
+        self
+    }
+
+    /// The value of rows that do not set the column.
+    #[must_use]
+    pub fn default_value(mut self, value: impl Into<Value>) -> Self {
+        self.flags |= ColumnFlags::DEFAULT;
+        self.default_value = Some(value.into());
+        self
+    }
+}
+
+/// An index to be created.
+#[doc(alias = "JET_INDEXCREATE")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexSpec {
+    pub(super) name: String,
+    /// Column and whether it descends.
+    pub(super) segments: Vec<(String, bool)>,
+    /// Column and whether it must be null.
+    pub(super) conditions: Vec<(String, bool)>,
+    pub(super) flags: IndexFlags,
+    pub(super) key_most: u16,
+    pub(super) segment_most: Option<u16>,
+    pub(super) tuple_limits: Option<TupleLimits>,
+    pub(super) density: u32,
+}
+
+/// Which rows with nulls have entries.
+const NULL_POLICY: IndexFlags = IndexFlags::ALLOW_ALL_NULLS
+    .union(IndexFlags::ALLOW_FIRST_NULL)
+    .union(IndexFlags::ALLOW_SOME_NULLS)
+    .union(IndexFlags::NO_NULL_SEGMENT);
+
+impl IndexSpec {
+    /// A secondary index without segments: add them with [`ascending`](Self::ascending) and
+    /// [`descending`](Self::descending).
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            segments: Vec::new(),
+            conditions: Vec::new(),
+            flags: IndexFlags::EXTENDED_SEGMENTS
+                | IndexFlags::ALLOW_ALL_NULLS
+                | IndexFlags::ALLOW_FIRST_NULL
+                | IndexFlags::ALLOW_SOME_NULLS,
+            key_most: 255,
+            segment_most: None,
+            tuple_limits: None,
+            density: 80,
+        }
+    }
+
+    /// The next segment, from low to high.
+    #[must_use]
+    pub fn ascending(mut self, column: &str) -> Self {
+        self.segments.push((column.to_owned(), false));
+        self
+    }
+
+    /// The next segment, from high to low.
+    #[must_use]
+    pub fn descending(mut self, column: &str) -> Self {
+        self.segments.push((column.to_owned(), true));
+        self
+    }
+
+    /// The order of the table itself; unique.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexPrimary")]
+    pub fn primary(mut self) -> Self {
+        self.flags |= IndexFlags::PRIMARY | IndexFlags::UNIQUE;
+        self
+    }
+
+    /// No two equal keys.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexUnique")]
+    pub fn unique(mut self) -> Self {
+        self.flags |= IndexFlags::UNIQUE;
+        self
+    }
+
+    fn null_policy(mut self, allowed: IndexFlags) -> Self {
+        self.flags = self.flags.difference(NULL_POLICY).union(allowed);
+        self
+    }
+
+    /// Rows whose segments are all null have no entry.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexIgnoreNull")]
+    pub fn ignore_null(self) -> Self {
+        self.null_policy(IndexFlags::ALLOW_FIRST_NULL | IndexFlags::ALLOW_SOME_NULLS)
+    }
+
+    /// Rows whose first segment is null have no entry.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexIgnoreFirstNull")]
+    pub fn ignore_first_null(self) -> Self {
+        self.null_policy(IndexFlags::ALLOW_SOME_NULLS)
+    }
+
+    /// Rows with any null in a segment have no entry.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexIgnoreAnyNull")]
+    pub fn ignore_any_null(self) -> Self {
+        self.null_policy(IndexFlags::empty())
+    }
+
+    /// Rows with a null in a segment are refused.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexDisallowNull")]
+    pub fn disallow_null(self) -> Self {
+        self.null_policy(IndexFlags::NO_NULL_SEGMENT)
+    }
+
+    /// Nulls sort behind values.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexSortNullsHigh")]
+    pub fn nulls_high(mut self) -> Self {
+        self.flags |= IndexFlags::NULLS_HIGH;
+        self
+    }
+
+    /// GUIDs sort as .NET compares them.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexDotNetGuid")]
+    pub fn dot_net_guid(mut self) -> Self {
+        self.flags |= IndexFlags::DOT_NET_GUID;
+        self
+    }
+
+    /// All combinations of the values of all multi-valued segments.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexCrossProduct")]
+    pub fn cross_product(mut self) -> Self {
+        self.flags |= IndexFlags::CROSS_PRODUCT;
+        self
+    }
+
+    /// Values with the same number of all multi-valued segments together.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexNestedTable")]
+    pub fn nested_table(mut self) -> Self {
+        self.flags |= IndexFlags::NESTED_TABLE;
+        self
+    }
+
+    /// Only rows in which `column` is null, or is not.
+    #[must_use]
+    #[doc(alias = "JET_CONDITIONALCOLUMN")]
+    pub fn only_if_null(mut self, column: &str, null: bool) -> Self {
+        self.conditions.push((column.to_owned(), null));
+        self
+    }
+
+    /// An index of the substrings of its first segment.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexTuples")]
+    pub fn tuples(mut self, limits: TupleLimits) -> Self {
+        self.tuple_limits = Some(limits);
+        self
+    }
+
+    /// Longest key in bytes; 255 when not said. What does not fit is cut.
+    #[must_use]
+    #[doc(alias = "cbKeyMost")]
+    pub fn key_most(mut self, bytes: u16) -> Self {
+        self.key_most = bytes;
+        self
+    }
+
+    /// Longest segment of text or binary in bytes.
+    #[must_use]
+    #[doc(alias = "cbVarSegMac")]
+    pub fn segment_most(mut self, bytes: u16) -> Self {
+        self.segment_most = Some(bytes);
+        self
+    }
+}
+
+/// A table to be created.
+#[doc(alias = "JET_TABLECREATE")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableSpec {
+    pub(super) name: String,
+    pub(super) columns: Vec<ColumnSpec>,
+    pub(super) indexes: Vec<IndexSpec>,
+    pub(super) flags: TableFlags,
+    pub(super) density: u32,
+    pub(super) pages: u32,
+}
+
+impl TableSpec {
+    /// A table without columns.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            columns: Vec::new(),
+            indexes: Vec::new(),
+            flags: TableFlags::empty(),
+            density: 80,
+            pages: 0,
+        }
+    }
+
+    /// Adds a column.
+    #[must_use]
+    pub fn column(mut self, column: ColumnSpec) -> Self {
+        self.columns.push(column);
+        self
+    }
+
+    /// Adds an index.
+    #[must_use]
+    pub fn index(mut self, index: IndexSpec) -> Self {
+        self.indexes.push(index);
+        self
+    }
+
+    /// How many pages the table gets at once; 1 when not said.
+    #[must_use]
+    #[doc(alias = "ulPages")]
+    pub fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
+        self
+    }
+}
