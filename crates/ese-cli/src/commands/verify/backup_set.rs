@@ -28,6 +28,9 @@ pub(super) fn verify(directory: &Path, context: &Context) -> Result<Option<FileR
     for finding in &set.findings {
         report.find(describe(finding));
     }
+    if set.has_manifest && set.findings.is_empty() {
+        report.remarks.push("every file is as the manifest says".to_owned());
+    }
     Ok(Some(report))
 }
 
