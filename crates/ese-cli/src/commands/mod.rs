@@ -6,7 +6,6 @@ pub(crate) mod export;
 pub(crate) mod info;
 pub(crate) mod log;
 pub(crate) mod recover;
-pub(crate) mod rehearse;
 pub(crate) mod restore;
 pub(crate) mod tables;
 pub(crate) mod verify;
