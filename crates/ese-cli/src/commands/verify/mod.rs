@@ -19,7 +19,6 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file_kind::{kind_name, read_start};
-use ese_backup::MANIFEST_NAME;
 
 /// Check every checksum of databases, logs, checkpoints, flush maps, patch files and backup sets
 ///
@@ -72,9 +71,7 @@ const MAX_DEPTH: usize = 16;
 /// Verifies every file below a directory. Files that are none of the engine's are told but do no harm.
 fn verify_directory(path: &Path, context: &Context, deep: bool, depth: usize) -> Result<Exit, Failure> {
     let mut exit = Exit::Clean;
-    let mut has_manifest = false;
     if let Some(report) = backup_set::verify(path, context)? {
-        has_manifest = report.more.iter().any(|(name, value)| *name == "manifest" && *value == true);
         context.output.result(|| report.to_text(), || report.to_json())?;
         if report.verdict == Verdict::Findings {
             exit = Exit::Findings;
@@ -82,10 +79,6 @@ fn verify_directory(path: &Path, context: &Context, deep: bool, depth: usize) ->
     }
     for entry in context.storage.list(path)? {
         context.check_interrupt()?;
-        // It was looked at with the set.
-        if has_manifest && entry.path.file_name().is_some_and(|name| name == MANIFEST_NAME) {
-            continue;
-        }
         exit = exit.and(match entry.kind {
             EntryKind::Directory if depth < MAX_DEPTH => {
                 verify_directory(&entry.path, context, deep, depth + 1)?
