@@ -32,3 +32,12 @@ pub(crate) fn pages(case: &str, page_size: usize, step: usize) -> Vec<Vec<u8>> {
     let databases = files(case, "files", &[".edb"], usize::MAX);
     databases.iter().flat_map(|d| d.chunks_exact(page_size).step_by(step)).map(<[u8]>::to_vec).collect()
 }
+
+/// Every file directly in a folder of a case, with its name.
+pub(crate) fn named_files(case: &str, folder: &str) -> Vec<(String, Vec<u8>)> {
+    let Some(root) = testdata::reference(case) else { return Vec::new() };
+    let mut paths: Vec<_> =
+        fs::read_dir(root.join(folder)).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.sort();
+    paths.iter().filter_map(|p| Some((p.file_name()?.to_str()?.to_owned(), fs::read(p).ok()?))).collect()
+}

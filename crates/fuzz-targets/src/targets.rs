@@ -11,6 +11,7 @@ mod log_file;
 mod log_records;
 mod names;
 mod pages;
+mod recovery;
 mod redo;
 mod rows;
 mod sort_keys;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "database", run: database::run, samples: database::samples },
     Target { name: "deep_verify", run: database::deep, samples: database::samples },
     Target { name: "redo", run: redo::run, samples: redo::samples },
+    Target { name: "recovery", run: recovery::run, samples: recovery::samples },
     Target { name: "difference", run: difference::run, samples: difference::samples },
     Target { name: "log_names", run: names::run, samples: names::samples },
 ];
