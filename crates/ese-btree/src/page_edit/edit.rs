@@ -158,7 +158,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> PageImage<B> {
         if removed.offset + removed.len == self.used_end() {
             self.set_used_end(removed.offset);
         }
-        if count - 1 <= self.reserved_tags() && self.external_header().is_empty() {
+        let reserved_empty =
+            |page: &Self| (0..page.reserved_tags()).all(|t| page.raw_tag(t).is_none_or(|t| t.len == 0));
+        if count - 1 <= self.reserved_tags() && reserved_empty(self) {
             self.set_used_end(0);
         }
         let free = self.free() + removed.len + TAG_LEN;
