@@ -219,6 +219,11 @@ fn every_sector_damaged_and_every_length() {
                 }
                 let (found, ..) = read(&bytes, RECOVERY);
                 assert!(found <= records, "sector {sector}");
+                if let Ok(v) = open(bytes).verify(RECOVERY) {
+                    let e = v.end;
+                    let sum = e.data + e.shadows + e.unused + e.stale + e.bad;
+                    assert_eq!(sum, e.sectors, "sector {sector} change {change}");
+                }
             }
         }
     }

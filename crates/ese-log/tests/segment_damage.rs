@@ -178,6 +178,15 @@ fn names_of_the_defects_and_numbers_of_the_contexts() {
     assert_eq!(scan(&corrupt(9), Soft), Some((9, D::CorruptAfterEmptySegment, -501)));
     let moved = |bytes: &mut Vec<u8>| stamp(&mut bytes[4 * SEGMENT..][..SEGMENT], LogPosition::new(3, 4, 0));
     assert_eq!(scan(&moved, Soft), Some((4, D::BadSegmentPosition, -501)));
+    // Nobody looks at the last sector; it is counted all the same.
+    let mut bytes = second.clone();
+    corrupt(31)(&mut bytes);
+    let storage = storage(&[], &bytes);
+    let path = format!("{DIRECTORY}/edb.log");
+    let log = OpenLog::open(&storage, path.as_ref(), &Default::default()).unwrap();
+    let end = log.verify(ScanOptions::default()).unwrap().end;
+    assert!(end.is_usable());
+    assert_eq!((end.data, end.shadows, end.unused, end.stale, end.sectors), (3, 1, 26, 1, 31));
     let again = |bytes: &mut Vec<u8>| stamp(&mut bytes[9 * SEGMENT..][..SEGMENT], LogPosition::new(2, 9, 0));
     assert_eq!(scan(&again, Soft), Some((9, D::ValidSegmentAfterEmpty, -501)));
 }

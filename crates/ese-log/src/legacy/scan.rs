@@ -119,11 +119,15 @@ impl LegacyScan {
         self.found.data = (data_end - u64::from(self.geometry.header_sectors)) as u32;
         let behind = u64::from(self.geometry.sectors).saturating_sub(data_end) as u32;
         if self.found.defect.is_some() {
-            self.found.bad = 1;
+            // What lies behind the damage was not judged.
+            self.found.bad = behind.min(1);
+            self.found.stale = behind.saturating_sub(1);
         } else if data_end * size + size <= self.window.len() {
             let shadow = !is_pattern(self.window.bytes(data_end * size, size as usize)?);
             self.found.shadows = u32::from(shadow);
             self.found.unused = behind - u32::from(shadow);
+        } else {
+            self.found.unused = behind;
         }
         Ok(self.found)
     }

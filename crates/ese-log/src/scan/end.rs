@@ -19,7 +19,8 @@ pub struct EndOfLog {
     pub shadows: u32,
     /// Sectors never written: zeros, or the fill pattern of old formats.
     pub unused: u32,
-    /// Valid sectors of an older generation behind the end: what a recycled file leaves.
+    /// Sectors without a meaning behind the end: an older generation's in a recycled file, and whatever stands in the last
+    /// sector of a file, which nobody looks at unless the one before it is damaged.
     pub stale: u32,
     /// Sectors whose single flipped bit was corrected.
     pub corrected: u32,

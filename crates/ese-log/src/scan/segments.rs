@@ -146,13 +146,15 @@ impl SegmentScan {
         match self.chunks.load(sector) {
             Ok(()) => {}
             Err(error) if is_out_of_memory(&error) => return Err(error),
-            Err(_) => return Ok(()),
+            Err(_) => {
+                self.found.stale += 1;
+                return Ok(());
+            }
         }
         match judge_segment(self.chunks.sector(sector), sector) {
             SegmentJudgement::Shadow { .. } => self.found.shadows += 1,
             SegmentJudgement::Zero => self.found.unused += 1,
-            SegmentJudgement::Own { .. } => self.found.stale += 1,
-            SegmentJudgement::Damaged { .. } => {}
+            SegmentJudgement::Own { .. } | SegmentJudgement::Damaged { .. } => self.found.stale += 1,
         }
         Ok(())
     }

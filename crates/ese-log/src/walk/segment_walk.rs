@@ -290,3 +290,112 @@ pub(crate) fn unknown(error: RecordError) -> StreamDefect {
         _ => StreamDefect::UnknownKind { found: NOP },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Segments whose records are given; the rest is fill.
+    fn segments(contents: &[&[u8]]) -> Vec<Vec<u8>> {
+        let segment = |content: &&[u8]| {
+            let mut bytes = vec![0; SEGMENT_SIZE];
+            bytes[SEGMENT_HEADER_SIZE..SEGMENT_HEADER_SIZE + content.len()].copy_from_slice(content);
+            bytes
+        };
+        contents.iter().map(segment).collect()
+    }
+
+    type Walk = Result<Vec<(Place, Vec<u8>)>, (Place, StreamDefect)>;
+
+    fn walk(segments: &[Vec<u8>], first: u16, mid_stream: bool) -> Walk {
+        let mut walker = SegmentWalker::new(first, 100_000, mid_stream);
+        let mut found = Vec::new();
+        for (sector, segment) in (first..).zip(segments) {
+            loop {
+                match walker.next(segment, sector)? {
+                    Found::Inside { at, start, end } => found.push((at, segment[start..end].to_vec())),
+                    Found::Assembled { at } => found.push((at, walker.assembled().to_vec())),
+                    Found::EndOfSegment => break,
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn fragment_begin(total: u32, part: &[u8]) -> Vec<u8> {
+        [&[76], &total.to_le_bytes()[..], &(part.len() as u16).to_le_bytes(), part].concat()
+    }
+
+    fn fragment(part: &[u8]) -> Vec<u8> {
+        [&[77], &(part.len() as u16).to_le_bytes()[..], part].concat()
+    }
+
+    const COMMIT: [u8; 4] = [6, 5, 0, 1];
+    const UNDO: [u8; 9] = [51, 1, 2, 3, 4, 5, 6, 7, 8];
+
+    fn at(sector: u16, byte: u16) -> Place {
+        Place { sector, byte }
+    }
+
+    #[test]
+    fn recovery_begins_behind_a_cut_record() {
+        let cut = [&COMMIT[..], &fragment_begin(500, &[71, 239, 1, 0, 0, 9])].concat();
+        let found = walk(&segments(&[&cut, &UNDO]), 1, false).unwrap();
+        assert_eq!(found, [(at(1, 0), COMMIT.to_vec()), (at(2, 0), UNDO.to_vec())]);
+        // Anything else there is corruption, and so is recovery's record in the middle of a segment.
+        let defect = StreamDefect::Interrupted { expected: 500, found: 6 };
+        assert_eq!(walk(&segments(&[&cut, &COMMIT]), 1, false), Err((at(1, 44), defect)));
+        let inside = [&cut[..], &UNDO].concat();
+        let defect = StreamDefect::Interrupted { expected: 500, found: 51 };
+        assert_eq!(walk(&segments(&[&inside]), 1, false), Err((at(1, 44), defect)));
+    }
+
+    #[test]
+    fn an_image_logged_by_recovery_replaces_a_cut_record() {
+        let mut undo_info = vec![0; 56 + 20];
+        undo_info[0] = 36;
+        undo_info[54] = 20;
+        let cut = fragment_begin(500, &[71, 239, 1, 0, 0, 9]);
+        let begin = fragment_begin(76, &undo_info[..50]);
+        let rest = [&fragment(&undo_info[50..])[..], &COMMIT].concat();
+        let found = walk(&segments(&[&cut, &begin, &rest]), 1, false).unwrap();
+        assert_eq!(found, [(at(2, 0), undo_info), (at(3, 40 + 3 + 26), COMMIT.to_vec())]);
+        // Another record must not begin there.
+        let other = fragment_begin(500, &[71, 239, 1, 0, 0, 9]);
+        let defect = StreamDefect::Interrupted { expected: 500, found: 76 };
+        assert_eq!(walk(&segments(&[&cut, &other]), 1, false), Err((at(1, 0), defect)));
+    }
+
+    #[test]
+    fn a_walk_may_start_behind_a_beginning() {
+        let content = [&fragment(&[1; 30])[..], &fragment(&[2; 10]), &COMMIT].concat();
+        let found = walk(&segments(&[&content]), 7, true).unwrap();
+        assert_eq!(found, [(at(7, 40 + 33 + 13), COMMIT.to_vec())]);
+        assert_eq!(walk(&segments(&[&content]), 7, false), Err((at(7, 0), StreamDefect::StrayFragment)));
+        // Behind a whole record there are no strays.
+        let late = [&COMMIT[..], &fragment(&[1; 30])].concat();
+        assert_eq!(walk(&segments(&[&late]), 7, true), Err((at(7, 44), StreamDefect::StrayFragment)));
+    }
+
+    #[test]
+    fn fragments_that_cannot_be() {
+        let error = |contents: &[&[u8]]| walk(&segments(contents), 1, false).unwrap_err().1;
+        let whole = fragment_begin(6, &[71, 1, 0, 0, 0, 9]);
+        assert_eq!(error(&[&whole]), StreamDefect::FragmentSize { expected: 5, found: 6 });
+        let begin = fragment_begin(10, &[71, 5, 0, 0, 0]);
+        let more = fragment(&[1; 6]);
+        assert_eq!(error(&[&begin, &more]), StreamDefect::FragmentSize { expected: 5, found: 6 });
+        let other = fragment_begin(10, &[71, 4, 0, 0, 0]);
+        let rest = fragment(&[1; 5]);
+        let expected = StreamDefect::AssembledSize { kind: 71, expected: 9, found: 10 };
+        assert_eq!(error(&[&other, &rest]), expected);
+        let unknown = fragment_begin(10, &[102, 4, 0, 0, 0]);
+        assert_eq!(error(&[&unknown, &rest]), StreamDefect::UnknownKind { found: 102 });
+        let huge = fragment_begin(u32::MAX, &[71]);
+        let expected = StreamDefect::TooLong { kind: 76, expected: u32::MAX as usize, found: 100_000 };
+        assert_eq!(error(&[&huge]), expected);
+        let mut cut = vec![0; SEGMENT_SIZE - SEGMENT_HEADER_SIZE];
+        cut[..5].copy_from_slice(&[71, 0xFF, 0xFF, 0, 0]);
+        assert!(matches!(error(&[&cut]), StreamDefect::TooLong { kind: 71, .. }));
+    }
+}
