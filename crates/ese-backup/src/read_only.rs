@@ -68,7 +68,7 @@ pub fn backup_read_only(
     let database = complete_path(database)?;
     let destination = complete_path(destination)?;
     let storage = &*environment.storage;
-    let file = storage.open(&database, OpenOptions::READ.lock(Lock::Shared).direct(true))?;
+    let file = storage.open(&database, OpenOptions::READ.lock(Lock::Shared))?;
     let header = read_database_header(&*file)?.header;
     header.check_attachable(None).map_err(|error| InstanceError::Header { path: database.clone(), error })?;
     let page_bytes = u64::from(header.page_size().bytes());

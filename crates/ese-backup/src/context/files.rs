@@ -124,7 +124,7 @@ impl BackupContext {
     fn open_log(&self, state: &mut State, path: &Path) -> Result<OpenedFile, BackupError> {
         let log = self.instance.log().ok_or(BackupError::LoggingDisabled)?;
         let storage = &self.instance.environment().storage;
-        let file = storage.open(path, OpenOptions::READ.direct(true)).map_err(|error| match error.kind {
+        let file = storage.open(path, OpenOptions::READ).map_err(|error| match error.kind {
             IoErrorKind::NotFound => {
                 self.report(EventId::BACKUP_FILE_MISSING, [path.display().to_string()]);
                 BackupError::MissingFile { path: path.to_path_buf() }

@@ -49,7 +49,7 @@ impl CheckedDatabase {
     ) -> Result<Self, RestoreError> {
         let own = || path.to_path_buf();
         let shown = || path.display().to_string();
-        let file = storage.open(path, OpenOptions::READ.direct(true))?;
+        let file = storage.open(path, OpenOptions::READ)?;
         let mut start = vec![0; DatabaseHeaderPair::PROBE_LEN];
         let read = file.read_at(0, &mut start)?;
         let mut header = DatabaseHeaderPair::probe(start.get(..read).unwrap_or_default())

@@ -49,7 +49,8 @@ impl Instance {
         let slot = (1..=LAST_SLOT)
             .find(|slot| databases.iter().all(|d| d.id() != *slot))
             .ok_or_else(|| InstanceError::TooManyAttachedDatabases { path: path.clone() })?;
-        let options = OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive).direct(true);
+        // Through the system's cache: what is there already is read four times as fast as from the disk.
+        let options = OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive);
         let file = self.environment().storage.open(&path, options)?;
         let (header, last_page) = self.check_database(&*file)?;
         let database = match self.log() {
