@@ -21,12 +21,12 @@ pub(super) enum Piece<'a> {
 }
 
 /// A piece that comes faster than this (bytes a microsecond) was in the system's cache.
-const CACHED_SPEED: u128 = 4000;
+const CACHED_SPEED: u128 = 10_000;
 /// A piece from the system's cache is copied and checked in parts of so many bytes, which stay in a core's own cache. A
 /// multiple of every page size.
 const CACHED_PART: u64 = 256 << 10;
 /// So many such pieces in a row, and the file is taken to be in the cache: more than the system reads ahead.
-const CACHED_RUN: u32 = 16;
+const CACHED_RUN: u32 = 32;
 
 /// Reads `len` bytes of a file from its start in pieces of [`CHUNK`] bytes, the last one as long as is left, and gives
 /// each to `work` with its offset. Several are under way at once: while one core reads, another checks, and each core
