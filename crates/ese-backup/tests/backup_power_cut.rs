@@ -16,7 +16,9 @@ use ese_backup::{
     BackupFlags, MANIFEST_NAME, Manifest, NoProgress, ReadOptions, ReadRetries, RestoreOptions,
     backup_instance, restore,
 };
-use ese_instance::recovery::{NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover};
+use ese_instance::recovery::{
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover,
+};
 use ese_instance::{Engine, Environment, InitOptions, ParameterId, TermMode};
 use ese_io::{
     Effect, EntryKind, FixedClock, IoErrorKind, SeededRandomness, SimulatedDisk, Storage, Survival,
@@ -115,7 +117,7 @@ fn check_source(disk: &SimulatedDisk, pages: &[u8]) -> Outcome {
     let names = LogNames::legacy(BaseName::default());
     let mut request = RecoveryRequest::soft(Path::new("/db"), names);
     request.cache_bytes = 100 * PAGE;
-    request.accept_missing_current_log = true;
+    request.missing_current_log = MissingCurrentLog::Accept;
     let environment = RecoveryEnvironment {
         storage: Arc::new(disk.clone()),
         clock: Arc::new(FixedClock::new(1_800_000_000_000)),

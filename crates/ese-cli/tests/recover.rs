@@ -97,13 +97,62 @@ fn the_last_logs_may_be_given_up_explicitly() {
     }
     std::fs::remove_file(input.join("edb.log")).unwrap();
     let path = input.to_str().unwrap();
+    // Nothing says that the current log may be missing: a database needs it.
+    let before = contents(&input);
+    let refused = ese(&["--json", "recover", path, "--in-place"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", text(&refused.stdout));
+    let error: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(error["jet_error"], -528);
+    assert!(contents(&input) == before);
     let refused = ese(&["recover", path, "--in-place", "--accept-missing-current-log"]);
     assert_eq!(refused.status.code(), Some(6), "{}", text(&refused.stderr));
-    let done =
-        ese(&["--json", "recover", path, "--in-place", "--accept-missing-current-log", "--accept-lost-logs"]);
+    let done = ese(&["--json", "recover", path, "--in-place", "--accept-lost-logs"]);
     assert!(done.status.success(), "{}", text(&done.stdout));
     let result: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!((&result["result"], &result["jet_error"]), (&"recovered_with_loss".into(), &585.into()));
+}
+
+#[test]
+fn archived_logs_that_hold_everything_are_enough() {
+    let Some(folder) = testdata::reference("rare-ddl-mid-crash-p8k") else { return };
+    let files = folder.join("files");
+    assert!(!files.join("edb.log").exists() && !files.join("edbtmp.log").exists());
+    let work = tempfile::tempdir().unwrap();
+    let target = work.path().join("copy");
+    let done = ese(&["--json", "recover", files.to_str().unwrap(), "--to", target.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stdout));
+    let (ours, theirs) = (target.join("db.edb"), folder.join("recovered/db.edb"));
+    let diff = ese(&["diff", "--pages-only", ours.to_str().unwrap(), theirs.to_str().unwrap()]);
+    assert!(diff.status.success(), "{}", text(&diff.stdout));
+    let export = ese(&["export", "--format", "canonical", ours.to_str().unwrap()]);
+    assert!(export.stdout == testdata::text(&folder, "recovered_dump.jsonl").unwrap());
+    // The log goes on in a new current one.
+    assert!(target.join("edb.log").is_file());
+}
+
+#[test]
+fn databases_that_need_no_replay_are_copied_too() {
+    let Some(folder) = testdata::reference("rare-mix-crash-p8k-efv8920") else { return };
+    let files = folder.join("files");
+    let work = tempfile::tempdir().unwrap();
+    let target = work.path().join("copy");
+    let plan = ese(&["--json", "recover", files.to_str().unwrap(), "--plan"]);
+    let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    assert!(plan["untouched"][0].as_str().unwrap().ends_with("db.edb"), "{plan}");
+    let done = ese(&["--json", "recover", files.to_str().unwrap(), "--to", target.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stdout));
+    for (name, dump) in [("db.edb", "recovered_dump.jsonl"), ("x.edb", "recovered_dump_x.jsonl")] {
+        let (ours, theirs) = (target.join(name), folder.join("recovered").join(name));
+        let diff = ese(&["diff", "--pages-only", ours.to_str().unwrap(), theirs.to_str().unwrap()]);
+        assert!(diff.status.success(), "{name}: {}", text(&diff.stdout));
+        let export = ese(&["export", "--format", "canonical", ours.to_str().unwrap()]);
+        assert!(export.stdout == testdata::text(&folder, dump).unwrap(), "{name}");
+    }
+    // The copy of a stream that was closed in order holds its databases as well.
+    let again = work.path().join("again");
+    let done = ese(&["--json", "recover", target.to_str().unwrap(), "--to", again.to_str().unwrap()]);
+    assert!(text(&done.stdout).contains("already_clean"), "{}", text(&done.stdout));
+    assert!(again.join("db.edb").is_file() && again.join("x.edb").is_file());
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use ese_btree::{Difference, compare_databases};
 use ese_instance::recovery::{
-    NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest, recover,
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport,
+    RecoveryRequest, recover,
 };
 use ese_io::{
     Effect, FixedClock, IoErrorKind, MemoryStorage, OpenOptions, SeededRandomness, SimulatedDisk, Storage,
@@ -30,7 +31,7 @@ fn run(disk: &SimulatedDisk) -> Result<RecoveryReport, RecoveryError> {
     let names = LogNames { base, extension, short_generations: false };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     // A roll that was cut between its two renames leaves no current log.
-    request.accept_missing_current_log = true;
+    request.missing_current_log = MissingCurrentLog::Accept;
     request.cache_bytes = 0;
     let environment = RecoveryEnvironment {
         storage: Arc::new(disk.clone()),

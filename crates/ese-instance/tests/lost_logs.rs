@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use ese_format::{DatabaseHeader, LogGeneration, LogPosition};
 use ese_instance::recovery::{
-    NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest, RecoveryResult,
-    StopAt, recover,
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport,
+    RecoveryRequest, RecoveryResult, StopAt, recover,
 };
 use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
 use ese_log::{BaseName, LogNames, LogSet};
@@ -50,7 +50,7 @@ fn older_copy() -> Option<MemoryStorage> {
     }
     let report = run(&storage, |request| {
         request.without_undo = true;
-        request.accept_missing_current_log = true;
+        request.missing_current_log = MissingCurrentLog::Accept;
     })
     .unwrap();
     assert_eq!(report.result, RecoveryResult::RedoneOnly);
@@ -112,9 +112,9 @@ fn missing_committed_logs() {
     let Some(storage) = older_copy() else { return };
     storage.remove(Path::new("/r/edb.log")).unwrap();
     storage.remove(Path::new(&archived(0x12))).unwrap();
-    assert_eq!(error(run(&storage, |r| r.accept_missing_current_log = true)), -582);
+    assert_eq!(error(run(&storage, |r| r.missing_current_log = MissingCurrentLog::Accept)), -582);
     let report = run(&storage, |r| {
-        r.accept_missing_current_log = true;
+        r.missing_current_log = MissingCurrentLog::Accept;
         r.accept_lost_logs = true;
     });
     assert_eq!(error(report), 585);

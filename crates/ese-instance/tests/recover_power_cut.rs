@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use ese_btree::{Difference, compare_databases};
 use ese_instance::recovery::{
-    NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest, recover,
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport,
+    RecoveryRequest, recover,
 };
 use ese_io::{
     CountingStorage, Fault, FixedClock, IoErrorKind, MemoryStorage, OpenOptions, Operation, SeededRandomness,
@@ -48,7 +49,7 @@ fn run_on<S: Storage + Clone + 'static>(disk: &S) -> Result<RecoveryReport, Reco
     let (base, extension) = find_streams(disk, Path::new("/r"))?[0].clone();
     let names = LogNames { base, extension, short_generations: false };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
-    request.accept_missing_current_log = true;
+    request.missing_current_log = MissingCurrentLog::Accept;
     request.cache_bytes = 100 * 4096;
     let environment = RecoveryEnvironment {
         storage: Arc::new(disk.clone()),

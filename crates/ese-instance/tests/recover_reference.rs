@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use ese_btree::{Difference, compare_databases};
 use ese_format::{LogHeaderChecks, LogPosition};
-use ese_instance::recovery::{NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover};
+use ese_instance::recovery::{
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover,
+};
 use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
 use ese_log::{LogNames, OpenLog, ScanOptions, find_streams};
 
@@ -114,7 +116,7 @@ fn check(case: &str) -> Result<usize, Vec<String>> {
     let names = LogNames { base, extension, short_generations: false };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     // The program that recovered these states allowed a stream whose current log is missing.
-    request.accept_missing_current_log = true;
+    request.missing_current_log = MissingCurrentLog::Accept;
     let environment = RecoveryEnvironment {
         storage: Arc::new(storage.clone()),
         clock: Arc::new(FixedClock::new(1_700_000_000_000)),

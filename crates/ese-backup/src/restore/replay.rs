@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ese_format::LogGeneration;
 use ese_instance::recovery::{
-    DatabaseLocations, MappedDatabase, RecoveryEnvironment, RecoveryMode, RecoveryProgress, RecoveryRequest,
-    recover,
+    DatabaseLocations, MappedDatabase, MissingCurrentLog, RecoveryEnvironment, RecoveryMode,
+    RecoveryProgress, RecoveryRequest, recover,
 };
 
 use super::error::RestoreError;
@@ -25,7 +25,7 @@ impl Restore<'_> {
         request.mode = RecoveryMode::Hard { low: self.set.low, high: self.set.high };
         request.set_directory = Some(self.set.directory.clone());
         request.checkpoint = self.checkpoint_path(log_directory);
-        request.accept_missing_current_log = true;
+        request.missing_current_log = MissingCurrentLog::Accept;
         request.locations = DatabaseLocations {
             mapped: targets
                 .iter()

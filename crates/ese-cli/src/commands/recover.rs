@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use ese_format::{DatabaseHeaderPair, JetError, LogGeneration, LogPosition, LogTime, Signature};
 use ese_instance::recovery::{
-    MappedDatabase, RecoveryEnvironment, RecoveryError, RecoveryPhase, RecoveryPlan, RecoveryProgress,
-    RecoveryReport, RecoveryRequest, RecoveryResult, StopAt, copy_for_recovery, plan, recover,
+    MappedDatabase, MissingCurrentLog, RecoveryEnvironment, RecoveryError, RecoveryPhase, RecoveryPlan,
+    RecoveryProgress, RecoveryReport, RecoveryRequest, RecoveryResult, StopAt, copy_for_recovery, plan,
+    recover,
 };
 use ese_io::{EntryKind, OpenOptions, Storage, SystemClock, SystemRandomness};
 use ese_log::{BaseName, LogExtension, LogNames, choose_extension, find_streams};
@@ -69,7 +70,7 @@ pub(crate) struct Arguments {
     /// Accept copies from a backup set that were never restored
     #[arg(long)]
     accept_backup_copies: bool,
-    /// Accept logs that end with an archived one, without a current log
+    /// Go on without a current log although a database may need it; where none does, recovery goes on anyway
     #[arg(long)]
     accept_missing_current_log: bool,
     /// Page cache in MiB
@@ -187,7 +188,10 @@ fn request(arguments: &Arguments, storage: &dyn Storage) -> Result<RecoveryReque
     request.delete_out_of_range_logs = arguments.delete_damaged_logs;
     request.ignore_missing_databases = arguments.ignore_missing_databases;
     request.accept_backup_copies = arguments.accept_backup_copies;
-    request.accept_missing_current_log = arguments.accept_missing_current_log;
+    request.missing_current_log = match arguments.accept_missing_current_log || arguments.accept_lost_logs {
+        true => MissingCurrentLog::Accept,
+        false => MissingCurrentLog::WhenCovered,
+    };
     request.cache_bytes = arguments.cache.saturating_mul(1 << 20);
     Ok(request)
 }
@@ -266,6 +270,10 @@ fn show_plan(plan: &RecoveryPlan, request: &RecoveryRequest, output: Output) -> 
 }
 
 fn plan_text(plan: &RecoveryPlan, request: &RecoveryRequest) -> String {
+    let untouched = plan
+        .untouched
+        .iter()
+        .map(|p| format!("untouched  {}: the replayed logs do not name it", p.display()));
     if plan.clean {
         return "nothing to do: the log stream was closed in order, and the checkpoint stands at its end"
             .to_owned();
@@ -303,6 +311,7 @@ fn plan_text(plan: &RecoveryPlan, request: &RecoveryRequest) -> String {
             lines.push(format!("             {problem}"));
         }
     }
+    lines.extend(untouched);
     lines.push(format!(
         "redo       {} records, {} of them change pages, {} transactions commit",
         plan.records, plan.page_records, plan.commits
@@ -374,6 +383,7 @@ fn plan_json(plan: &RecoveryPlan) -> Value {
             "problem": d.problem,
             "page_records": d.page_records,
         })).collect::<Vec<_>>(),
+        "untouched": plan.untouched,
         "open_transactions": plan.open_transactions.iter().map(|t| json!({
             "session": t.session.0,
             "start": t.start.to_string(),

@@ -11,8 +11,8 @@ use crate::event::EventId;
 use crate::instance::InitFlags;
 use crate::parameter::ParameterId;
 use crate::recovery::{
-    DatabaseLocations, MappedDatabase, NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest,
-    RecoveryResult, plan, recover,
+    DatabaseLocations, MappedDatabase, MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment,
+    RecoveryRequest, RecoveryResult, plan, recover,
 };
 
 impl LogSetup<'_> {
@@ -28,7 +28,9 @@ impl LogSetup<'_> {
         request.accept_lost_logs = self.flags.contains(InitFlags::IGNORE_LOST_LOGS);
         request.ignore_missing_databases = self.flags.contains(InitFlags::IGNORE_MISSING_DATABASES);
         request.accept_backup_copies = self.flags.contains(InitFlags::ALLOW_SOFT_RECOVERY_ON_BACKUP);
-        request.accept_missing_current_log = self.flags.contains(InitFlags::ALLOW_MISSING_CURRENT_LOG);
+        if self.flags.contains(InitFlags::ALLOW_MISSING_CURRENT_LOG) {
+            request.missing_current_log = MissingCurrentLog::Accept;
+        }
         request.delete_out_of_range_logs = self.parameters.on(ParameterId::DELETE_OUT_OF_RANGE_LOGS);
         request.locations = self.locations();
         let planned = plan(&request, storage, &NoRecoveryProgress)?;

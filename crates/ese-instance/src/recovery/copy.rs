@@ -12,7 +12,7 @@ use super::source::LogSource;
 /// Bytes copied in one go.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Copies logs, checkpoint and databases of `plan` into the empty or new directory `target`, and returns the request to
+/// Copies logs, checkpoint and databases of `plan`, those of the stream that need no replay included, into the empty or new directory `target`, and returns the request to
 /// recover the copy.
 ///
 /// # Errors
@@ -59,6 +59,11 @@ pub fn copy_for_recovery(
             signature: None,
             path: to,
         });
+    }
+    for path in &plan.untouched {
+        if !files.contains(path) {
+            files.push(path.clone());
+        }
     }
     if storage.exists(&request.checkpoint)? {
         files.push(request.checkpoint.clone());

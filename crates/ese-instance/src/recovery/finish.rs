@@ -11,7 +11,9 @@ use super::database::raise_counters;
 use super::error::RecoveryError;
 use super::replay::Replay;
 use super::report::{DatabaseOutcome, RecoveryReport, RecoveryResult};
-use super::request::{RecoveryEnvironment, RecoveryPhase, RecoveryProgress, RecoveryRequest};
+use super::request::{
+    MissingCurrentLog, RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest,
+};
 use super::source::LogSource;
 use super::start::{Beginning, find_start, read_checkpoint};
 
@@ -41,7 +43,7 @@ pub fn recover(
         }
         replay.cut_log(&source, replay.stop_position)?;
     }
-    let lost = replay.check_ranges()?;
+    let lost = replay.check_ranges().map_err(|error| uncovered(request, &source, error))?;
     let undo = replay.redo.pending_undo();
     let mut result = if replay.removed_logs {
         RecoveryResult::RecoveredLogsRemoved
@@ -63,6 +65,22 @@ pub fn recover(
         replay.undo_and_close(start.position)?;
     }
     Ok(replay.report(result, &start, undo))
+}
+
+/// Changes of an absent current log are missing: where its absence was accepted only for databases that do not need it,
+/// the absence is the error.
+fn uncovered(request: &RecoveryRequest, source: &LogSource, error: RecoveryError) -> RecoveryError {
+    let headless = source.current.is_none()
+        && source.directory.temporary.is_none()
+        && request.mode == RecoveryMode::Soft
+        && request.missing_current_log == MissingCurrentLog::WhenCovered;
+    match (error, source.highest()) {
+        (
+            RecoveryError::CommittedLogsMissing { .. } | RecoveryError::RequiredLogsMissing { .. },
+            Some(last),
+        ) if headless => source.missing_current_log(last),
+        (error, _) => error,
+    }
 }
 
 fn nothing_to_do(position: LogPosition) -> RecoveryReport {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ese_format::{DatabaseHeader, DatabaseHeaderPair, PageSize, Signature};
-use ese_io::{EntryKind, File, IoErrorKind, OpenMode, OpenOptions, Storage};
+use ese_io::{Entry, EntryKind, File, IoErrorKind, OpenMode, OpenOptions, Storage};
 
 use super::error::RecoveryError;
 use super::request::DatabaseLocations;
@@ -51,12 +51,49 @@ pub(super) fn read_header(
     Ok(DatabaseHeaderPair::probe_with_page_size(&bytes, size).map(|pair| pair.header))
 }
 
-fn signature_of(storage: &dyn Storage, path: &Path) -> Option<Signature> {
+/// The header of a file that is a database.
+fn probe(storage: &dyn Storage, path: &Path) -> Option<DatabaseHeader> {
     let file = storage.open(path, OpenOptions::new(OpenMode::Read)).ok()?;
     let mut bytes = vec![0; HEADER_BYTES];
     let read = file.read_at(0, &mut bytes).ok()?;
     bytes.truncate(read);
-    Some(DatabaseHeaderPair::probe(&bytes).ok()?.header.signature())
+    Some(DatabaseHeaderPair::probe(&bytes).ok()?.header)
+}
+
+fn signature_of(storage: &dyn Storage, path: &Path) -> Option<Signature> {
+    Some(probe(storage, path)?.signature())
+}
+
+/// Whether it is worth looking into a file for a database header: it is long enough and no file of a log stream.
+fn may_be_database(entry: &Entry, name: &str) -> bool {
+    let known = ["log", "jtx", "chk", "jcp", "jrs", "jfm", "jsl"];
+    let name = name.to_lowercase();
+    entry.len >= 4 * 2048 && !known.iter().any(|e| name.ends_with(&format!(".{e}")))
+}
+
+/// The databases of a log stream in the directories that are searched, by the signature in their headers.
+pub(super) fn databases_of(
+    storage: &dyn Storage,
+    locations: &DatabaseLocations,
+    log_signature: Signature,
+) -> Result<Vec<PathBuf>, RecoveryError> {
+    let mut found = Vec::new();
+    for directory in locations.directories.iter().filter(|_| !log_signature.is_none()) {
+        let entries = match storage.list(directory) {
+            Err(e) if matches!(e.kind, IoErrorKind::NotFound | IoErrorKind::InvalidPath) => continue,
+            entries => entries?,
+        };
+        for entry in entries.iter().filter(|e| e.kind == EntryKind::File) {
+            let name = entry.path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            if may_be_database(entry, name)
+                && !found.contains(&entry.path)
+                && probe(storage, &entry.path).is_some_and(|h| h.log_signature() == log_signature)
+            {
+                found.push(entry.path.clone());
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Finds the file of a logged path: told by the caller, else of the same name beside the logs, else of the same
@@ -99,11 +136,8 @@ pub(super) fn locate(
             if same(found, name) {
                 return Ok(Located::At(entry.path.clone()));
             }
-            let known = ["log", "jtx", "chk", "jcp", "jrs", "jfm", "jsl"];
-            let is_log = known.iter().any(|e| found.to_lowercase().ends_with(&format!(".{e}")));
             if by_signature.is_none()
-                && !is_log
-                && entry.len >= 4 * 2048
+                && may_be_database(entry, found)
                 && signature.is_some_and(|s| !s.is_none())
                 && signature_of(storage, &entry.path) == signature
             {

@@ -28,6 +28,6 @@ pub use finish::recover;
 pub use plan::{OpenTransaction, PlannedDatabase, PlannedGeneration, RecoveryPlan, plan};
 pub use report::{DatabaseOutcome, RecoveryReport, RecoveryResult};
 pub use request::{
-    DEFAULT_CACHE_BYTES, DatabaseLocations, MappedDatabase, NoRecoveryProgress, RecoveryEnvironment,
-    RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest, StopAt,
+    DEFAULT_CACHE_BYTES, DatabaseLocations, MappedDatabase, MissingCurrentLog, NoRecoveryProgress,
+    RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest, StopAt,
 };

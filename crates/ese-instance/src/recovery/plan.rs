@@ -8,7 +8,7 @@ use ese_io::{OpenMode, OpenOptions, Storage};
 use ese_log::record::{DatabaseSlot, PageRecordFlags, Record, SessionId};
 
 use super::error::RecoveryError;
-use super::locate::{Located, locate, read_header};
+use super::locate::{Located, databases_of, locate, read_header};
 use super::request::{RecoveryProgress, RecoveryRequest, StopAt};
 use super::source::{LogSource, check_continuity};
 use super::start::{Beginning, Start, find_start};
@@ -77,6 +77,9 @@ pub struct RecoveryPlan {
     pub last_generation_created: LogTime,
     /// The databases.
     pub databases: Vec<PlannedDatabase>,
+    /// Databases of the stream beside the logs that the replayed logs do not name: closed before redo begins, and not
+    /// touched by it.
+    pub untouched: Vec<PathBuf>,
     /// Records that would be read.
     pub records: u64,
     /// Records that change pages.
@@ -118,12 +121,16 @@ pub fn plan(
     let mut source = LogSource::open(storage, request)?;
     let start = match find_start(storage, request, &mut source)? {
         Beginning::Clean(position) => {
-            return Ok(RecoveryPlan {
+            let signature = source.current.as_ref().map(|log| log.header().signature());
+            let mut plan = RecoveryPlan {
                 clean: true,
                 start: position,
                 end: position,
+                log_signature: signature.unwrap_or_default(),
                 ..RecoveryPlan::default()
-            });
+            };
+            plan.find_untouched(request, storage)?;
+            return Ok(plan);
         }
         Beginning::Start(start) => start,
     };
@@ -145,6 +152,7 @@ pub fn plan(
         }
         plan.failure = Some((error.jet_error(), error.to_string()));
     }
+    plan.find_untouched(request, storage)?;
     plan.judge(request);
     Ok(plan)
 }
@@ -384,6 +392,18 @@ impl Scan<'_> {
 }
 
 impl RecoveryPlan {
+    /// Looks for databases of the stream that the replayed logs do not name.
+    fn find_untouched(
+        &mut self,
+        request: &RecoveryRequest,
+        storage: &dyn Storage,
+    ) -> Result<(), RecoveryError> {
+        let named = |path: &PathBuf| self.databases.iter().any(|d| d.path.as_ref() == Some(path));
+        let found = databases_of(storage, &request.locations, self.log_signature)?;
+        self.untouched = found.into_iter().filter(|path| !named(path)).collect();
+        Ok(())
+    }
+
     /// Compares what databases need with what is there.
     fn judge(&mut self, request: &RecoveryRequest) {
         let found: std::collections::BTreeSet<u32> =

@@ -58,6 +58,20 @@ pub enum RecoveryMode {
     },
 }
 
+/// What to do when archived logs are there and the log that was being written is not. Where recovery goes on it begins
+/// a new generation behind the last one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingCurrentLog {
+    /// `JET_errMissingLogFile`, as at the start of an instance.
+    #[default]
+    Refuse,
+    /// Go on when no database needs a generation behind the last one there, neither required nor committed; else as
+    /// [`Refuse`](Self::Refuse).
+    WhenCovered,
+    /// Go on: the logs that are there are the stream.
+    Accept,
+}
+
 /// Where redo ends before the end of the logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopAt {
@@ -102,8 +116,8 @@ pub struct RecoveryRequest {
     /// Accept copies out of a backup set that were never restored.
     #[doc(alias = "JET_bitAllowSoftRecoveryOnBackup")]
     pub accept_backup_copies: bool,
-    /// Accept a set of archived logs without a current one.
-    pub accept_missing_current_log: bool,
+    /// What an absent current log means where archived ones are there.
+    pub missing_current_log: MissingCurrentLog,
     /// Keep databases attached in the log at the end.
     #[doc(alias = "JET_bitKeepDbAttachedAtEndOfRecovery")]
     pub keep_attached: bool,
@@ -130,7 +144,7 @@ impl RecoveryRequest {
             delete_out_of_range_logs: false,
             ignore_missing_databases: false,
             accept_backup_copies: false,
-            accept_missing_current_log: false,
+            missing_current_log: MissingCurrentLog::Refuse,
             keep_attached: false,
             cache_bytes: DEFAULT_CACHE_BYTES,
         }

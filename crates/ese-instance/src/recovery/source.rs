@@ -78,6 +78,14 @@ impl LogSource {
         .max()
     }
 
+    /// The error for a stream of archived logs alone.
+    pub(super) fn missing_current_log(&self, last: LogGeneration) -> RecoveryError {
+        RecoveryError::MissingCurrentLog {
+            file: self.directory.current_path(),
+            last: self.highest().unwrap_or(last),
+        }
+    }
+
     /// Where an archived generation lies.
     fn archived(&self, generation: LogGeneration) -> Option<&LogFile> {
         let set = self.set.as_ref().and_then(|s| s.archived.get(&generation));

@@ -7,7 +7,8 @@ use ese_io::{IoErrorKind, OpenMode, OpenOptions, Storage};
 use ese_log::{OpenLog, ReplayContext, ScanOptions};
 
 use super::error::RecoveryError;
-use super::request::{RecoveryMode, RecoveryRequest};
+use super::locate::{Located, locate, read_header};
+use super::request::{MissingCurrentLog, RecoveryMode, RecoveryRequest};
 use super::source::{LogSource, first_position};
 
 /// The beginning of redo.
@@ -68,15 +69,9 @@ pub(super) fn find_start(
         });
     };
     let soft = request.mode == RecoveryMode::Soft;
-    if source.current.is_none()
-        && soft
-        && !request.accept_missing_current_log
-        && source.directory.temporary.is_none()
-    {
-        return Err(RecoveryError::MissingCurrentLog {
-            file: source.directory.current_path(),
-            last: source.highest().unwrap_or(lowest),
-        });
+    let headless = source.current.is_none() && soft && source.directory.temporary.is_none();
+    if headless && request.missing_current_log == MissingCurrentLog::Refuse {
+        return Err(source.missing_current_log(lowest));
     }
     let checkpoint = if soft { read_checkpoint(storage, request)? } else { None };
     let known = match &source.current {
@@ -134,25 +129,54 @@ pub(super) fn find_start(
             _ => (first_position(&log), header_list(&log)?),
         };
         let position = position.max(first_position(&log));
-        return Ok(Beginning::Start(Box::new(Start {
-            position,
-            attachments,
-            from_checkpoint: true,
-            log,
-            page_size,
-        })));
+        let start = Start { position, attachments, from_checkpoint: true, log, page_size };
+        if headless {
+            check_covered(storage, request, source, &start)?;
+        }
+        return Ok(Beginning::Start(Box::new(start)));
     }
     let Some(generation) = source.generation(storage, lowest)? else {
         return Err(RecoveryError::Unsupported("no log can be opened"));
     };
     let log = generation.log;
-    Ok(Beginning::Start(Box::new(Start {
-        position: first_position(&log),
-        attachments: header_list(&log)?,
-        from_checkpoint: false,
-        log,
-        page_size,
-    })))
+    let (position, attachments) = (first_position(&log), header_list(&log)?);
+    let start = Start { position, attachments, from_checkpoint: false, log, page_size };
+    if headless {
+        check_covered(storage, request, source, &start)?;
+    }
+    Ok(Beginning::Start(Box::new(start)))
+}
+
+/// Without a current log: whether the archived ones hold everything that the databases at the start need. Those that
+/// the log attaches later are judged at the end of redo.
+fn check_covered(
+    storage: &dyn Storage,
+    request: &RecoveryRequest,
+    source: &LogSource,
+    start: &Start,
+) -> Result<(), RecoveryError> {
+    if request.missing_current_log == MissingCurrentLog::Accept {
+        return Ok(());
+    }
+    let last = source.highest().unwrap_or(start.log.generation());
+    let refused = Err(source.missing_current_log(last));
+    match source.generation(storage, last) {
+        Ok(Some(opened)) if opened.log.generation() == last => {}
+        _ => return refused,
+    }
+    for entry in &start.attachments {
+        let signature = Some(entry.fixed.signature()).filter(|s| !s.is_none());
+        let Located::At(path) = locate(storage, &request.locations, &entry.path(), signature)? else {
+            continue;
+        };
+        let file = storage.open(&path, OpenOptions::new(OpenMode::Read))?;
+        if let Ok(header) = read_header(&*file, start.page_size)?
+            && header.max_required().max(header.max_committed()) > last
+        {
+            return refused;
+        }
+    }
+    Ok(())
 }
 
 fn header_list(log: &OpenLog) -> Result<Vec<AttachmentEntry>, RecoveryError> {
