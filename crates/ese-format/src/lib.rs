@@ -83,8 +83,9 @@ pub use page_number::PageNumber;
 pub use page_size::{PageSize, UnsupportedPageSize};
 pub use record::{
     ColumnId, ColumnKind, ColumnState, FixedSlot, InvalidLongValue, LongValueFlags, LongValueId,
-    LongValueKey, LongValueRoot, RecordContent, RecordEncodeError, RecordError, RecordView, TaggedColumn,
-    TaggedContent, TaggedFlags, TaggedValue, TaggedValues, default_chunk_size, largest_record,
+    LongValueKey, LongValueRoot, RecordBuffer, RecordColumns, RecordContent, RecordEditError,
+    RecordEncodeError, RecordError, RecordView, TaggedColumn, TaggedContent, TaggedFlags, TaggedTarget,
+    TaggedValue, TaggedValues, default_chunk_size, largest_record,
 };
 pub use signature::Signature;
 pub use sort_key::{Collation, CollationError, CollationFlags, SortKeyError, StoredCollation};

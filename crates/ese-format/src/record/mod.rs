@@ -1,5 +1,7 @@
 //! Records: the data of a table's leaf nodes, and the long values beside them.
 
+mod buffer;
+mod buffer_tagged;
 mod column;
 mod encode;
 mod error;
@@ -7,6 +9,8 @@ mod long_value;
 mod tagged;
 mod view;
 
+pub use buffer::{RecordBuffer, RecordColumns, RecordEditError};
+pub use buffer_tagged::TaggedTarget;
 pub use column::{ColumnId, ColumnKind};
 pub use encode::{FixedSlot, RecordContent, RecordEncodeError, TaggedContent, largest_record};
 pub use error::RecordError;
