@@ -109,29 +109,18 @@ impl RecordBuffer {
         if length - start > usize::from(mask) {
             return Err(RecordEditError::TooBig { length, limit: start + usize::from(mask) });
         }
-        let mut out = std::mem::take(&mut self.scratch);
-        out.clear();
-        out.resize(4 * new_count, 0);
-        let mut written = 0;
-        let mut push = |out: &mut Vec<u8>, id: [u8; 2], bits: u16, info: Option<u8>, data: &[u8]| {
-            let [low, high] = (out.len() as u16 | bits).to_le_bytes();
-            if let Some(slot) = out.get_mut(4 * written..4 * written + 4) {
-                slot.copy_from_slice(&[id[0], id[1], low, high]);
+        let mut out = TaggedWriter { bytes: std::mem::take(&mut self.scratch), written: 0 };
+        out.bytes.clear();
+        out.bytes.resize(4 * new_count, 0);
+        let add_new = |out: &mut TaggedWriter| {
+            if let (Some((bits, byte)), Some((_, data))) = (info, new) {
+                let template = if target.from_template { FROM_TEMPLATE } else { 0 };
+                out.push(target.column.0.to_le_bytes(), bits | template, byte, data);
             }
-            written += 1;
-            out.extend(info);
-            out.extend_from_slice(data);
         };
-        let add_new =
-            |out: &mut Vec<u8>, push: &mut dyn FnMut(&mut Vec<u8>, [u8; 2], u16, Option<u8>, &[u8])| {
-                if let (Some((bits, byte)), Some((_, data))) = (info, new) {
-                    let template = if target.from_template { FROM_TEMPLATE } else { 0 };
-                    push(out, target.column.0.to_le_bytes(), bits | template, byte, data);
-                }
-            };
         for (index, entry) in entries.iter().enumerate() {
             if index == place {
-                add_new(&mut out, &mut push);
+                add_new(&mut out);
                 if present {
                     continue;
                 }
@@ -139,18 +128,37 @@ impl RecordBuffer {
             let data = data_range(entries, index, mask, area.len()).and_then(|r| area.get(r));
             let Some(data) = data else {
                 let (start, limit) = (usize::from(word(entry) & mask), area.len());
-                self.scratch = out;
+                self.scratch = out.bytes;
                 return Err(RecordError::TaggedBounds { entry: index, start, end: start, limit }.into());
             };
-            push(&mut out, [entry[0], entry[1]], word(entry) & !mask, None, data);
+            out.push([entry[0], entry[1]], word(entry) & !mask, None, data);
         }
         if place >= count {
-            add_new(&mut out, &mut push);
+            add_new(&mut out);
         }
         self.bytes.truncate(start);
-        self.bytes.extend_from_slice(&out);
-        self.scratch = out;
+        self.bytes.extend_from_slice(&out.bytes);
+        self.scratch = out.bytes;
         Ok(())
+    }
+}
+
+/// The tagged part while it is written: its array has its final size from the beginning.
+struct TaggedWriter {
+    bytes: Vec<u8>,
+    /// Entries written.
+    written: usize,
+}
+
+impl TaggedWriter {
+    fn push(&mut self, id: [u8; 2], bits: u16, info: Option<u8>, data: &[u8]) {
+        let [low, high] = (self.bytes.len() as u16 | bits).to_le_bytes();
+        if let Some(slot) = self.bytes.get_mut(4 * self.written..4 * self.written + 4) {
+            slot.copy_from_slice(&[id[0], id[1], low, high]);
+        }
+        self.written += 1;
+        self.bytes.extend(info);
+        self.bytes.extend_from_slice(data);
     }
 }
 
