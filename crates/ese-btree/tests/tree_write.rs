@@ -1,5 +1,5 @@
-//! Trees that are changed at random hold what a model holds, in order, within sound pages; and the changes that the
-//! writer tells its store of make, applied to another file, the same pages.
+//! Trees that are changed at random hold what a model holds, in order, within sound pages; and the log records of the
+//! changes make, replayed on another file, the same pages byte by byte.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
@@ -7,11 +7,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_btree::{
-    CachedPages, FilePageSource, PageChange, PageImage, PageStore, Tree, TreeRoot, TreeWriteError,
-    TreeWriter, page_flags,
+    CachedPages, FilePageSource, PageChange, PageImage, PageStore, RecordContext, Redo, RedoDatabase, Tree,
+    TreeRoot, TreeWriteError, TreeWriter, page_flags, record_extension,
 };
-use ese_format::{DbTime, Extent, ObjectId, PageNumber, PageSize, PageView, SearchKey};
+use ese_format::{DbTime, Extent, LogPosition, ObjectId, PageNumber, PageSize, PageView, SearchKey};
 use ese_io::{File, MemoryStorage, OpenMode, OpenOptions, Storage};
+use ese_log::RecordBatch;
+use ese_log::record::{
+    BeginLevels, BeginOutermost, DatabaseSlot, PageRecordFlags, Record, SessionId, TransactionTime,
+};
 use proptest::prelude::*;
 
 fn file(name: &str) -> Arc<dyn File> {
@@ -19,19 +23,42 @@ fn file(name: &str) -> Arc<dyn File> {
     storage.open(Path::new(name), OpenOptions::new(OpenMode::CreateNew)).unwrap()
 }
 
-/// Applies each recorded change to a second database as well.
-struct Doubled {
+/// Changes a database, and replays the log records of each change on a second one.
+struct Replayed {
     pages: CachedPages,
-    copy: CachedPages,
+    redo: Redo,
+    position: LogPosition,
+    batch: RecordBatch,
 }
 
-impl PageStore for Doubled {
+const SLOT: DatabaseSlot = DatabaseSlot(1);
+const CONTEXT: RecordContext = RecordContext {
+    session: SessionId(5),
+    slot: SLOT,
+    transaction: TransactionTime(4),
+    level: 1,
+    flags: PageRecordFlags::empty(),
+};
+
+impl Replayed {
+    fn replay(&mut self) {
+        for record in self.batch.records() {
+            self.position.byte += 1;
+            if self.position.byte == 4096 {
+                self.position = LogPosition::new(1, self.position.sector + 1, 0);
+            }
+            self.redo.apply(record, self.position).unwrap();
+        }
+        self.batch.clear();
+    }
+}
+
+impl PageStore for Replayed {
     fn page_size(&self) -> PageSize {
         self.pages.page_size()
     }
     fn begin(&mut self) {
         self.pages.begin();
-        self.copy.begin();
     }
     fn page(&mut self, number: PageNumber) -> Result<PageImage<&[u8]>, TreeWriteError> {
         self.pages.page(number)
@@ -43,19 +70,29 @@ impl PageStore for Doubled {
         self.pages.new_page(number)
     }
     fn extend(&mut self, last: PageNumber) -> Result<(), TreeWriteError> {
-        self.copy.extend(last)?;
+        record_extension(SLOT, last, &mut self.batch).unwrap();
+        self.replay();
         self.pages.extend(last)
     }
     fn next_time(&mut self) -> DbTime {
         self.pages.next_time()
     }
-    fn record(&mut self, change: &PageChange<'_>, time: DbTime) -> Result<(), TreeWriteError> {
-        change.apply(&mut self.copy, time)
+    fn record(
+        &mut self,
+        tree: &TreeRoot,
+        change: &PageChange<'_>,
+        time: DbTime,
+    ) -> Result<(), TreeWriteError> {
+        let mut batch = std::mem::take(&mut self.batch);
+        change.record(self, tree, time, &CONTEXT, &mut batch)?;
+        self.batch = batch;
+        self.replay();
+        Ok(())
     }
 }
 
 struct Database {
-    writer: TreeWriter<Doubled>,
+    writer: TreeWriter<Replayed>,
     files: [Arc<dyn File>; 2],
     size: PageSize,
 }
@@ -65,8 +102,17 @@ impl Database {
         let size = PageSize::new(bytes).unwrap();
         let files = [file("/a"), file("/b")];
         // The smallest cache: pages come and go.
-        let pages = |f: &Arc<dyn File>| CachedPages::new(Arc::clone(f), size, 0, DbTime::START).unwrap();
-        let store = Doubled { pages: pages(&files[0]), copy: pages(&files[1]) };
+        let pages = CachedPages::new(Arc::clone(&files[0]), size, 0, DbTime::START).unwrap();
+        let mut redo = Redo::new(size, 1 << 20);
+        redo.attach(SLOT, RedoDatabase::default(), Some(Arc::clone(&files[1]))).unwrap();
+        let begin = BeginOutermost {
+            session: CONTEXT.session,
+            levels: BeginLevels::new(0, 1),
+            transaction: CONTEXT.transaction,
+        };
+        let batch = RecordBatch::of(&Record::Begin0(begin)).unwrap();
+        let mut store = Replayed { pages, redo, position: LogPosition::new(1, 1, 0), batch };
+        store.replay();
         let mut writer = TreeWriter::new(store);
         writer.create_database_root(40).unwrap();
         Self { writer, files, size }
@@ -75,13 +121,18 @@ impl Database {
     /// Everything written; both files the same.
     fn finish(&mut self) {
         self.writer.store_mut().pages.flush().unwrap();
-        self.writer.store_mut().copy.flush().unwrap();
+        self.writer.store_mut().redo.cache().flush(SLOT).unwrap();
         let bytes = |f: &Arc<dyn File>| {
             let mut all = vec![0; usize::try_from(f.len().unwrap()).unwrap()];
             f.read_exact_at(0, &mut all).unwrap();
             all
         };
-        assert!(bytes(&self.files[0]) == bytes(&self.files[1]), "the recorded changes make other pages");
+        let (done, redone) = (bytes(&self.files[0]), bytes(&self.files[1]));
+        assert_eq!(done.len(), redone.len());
+        let mut pages = done.chunks(self.size.len()).zip(redone.chunks(self.size.len()));
+        if let Some(index) = pages.position(|(a, b)| a != b) {
+            panic!("file page {index} is another one after replay");
+        }
     }
 
     /// The live nodes by the reading cursor, forwards; checks every leaf on the way and the way back.

@@ -1,13 +1,14 @@
 //! Which records apply, and getting the pages they change.
 
-use ese_format::{DbTime, LogPosition, ObjectId, PageNumber};
+use ese_format::{DbTime, ObjectId, PageNumber};
 use ese_log::record::{DatabaseSlot, SessionId};
 
 use super::error::{MissingPage, RedoErrorKind};
 use super::maps::RedoMapEntry;
 use super::{Redo, RedoDatabase};
 use crate::page_cache::{Fetched, FrameId};
-use crate::page_edit::{PageEditError, page_flags};
+use crate::page_edit::{PageEditError, PageImage, page_flags};
+use crate::page_operation::ChangedPages;
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
 
@@ -209,20 +210,14 @@ impl Redo {
         Ok(Target { page, frame: Some(frame), redo: true })
     }
 
-    /// Makes the buffer of a new page a consumed one with the record's counter.
-    pub(super) fn create_page(
-        &mut self,
-        target: &Target,
-        object: ObjectId,
-        flags: u32,
-        after: DbTime,
-        position: LogPosition,
-    ) {
-        if let Some(frame) = target.changing() {
-            let mut page = self.cache.page_mut(frame, position);
-            page.initialize(target.page, object, after);
-            page.consume(flags);
-        }
+    /// The pages of one change, of which those change that lack it.
+    pub(super) fn changed_pages<'r>(
+        &'r mut self,
+        slot: DatabaseSlot,
+        targets: &'r [Target],
+    ) -> LackingPages<'r> {
+        self.statistics.changes_applied += targets.iter().filter(|t| t.changing().is_some()).count() as u64;
+        LackingPages { redo: self, slot, targets }
     }
 
     pub(super) fn edit_error(
@@ -230,5 +225,39 @@ impl Redo {
         page: PageNumber,
     ) -> impl Fn(PageEditError) -> RedoErrorKind {
         move |error| RedoErrorKind::Edit { slot, page, error }
+    }
+}
+
+/// See [`Redo::changed_pages`].
+pub(super) struct LackingPages<'r> {
+    redo: &'r mut Redo,
+    slot: DatabaseSlot,
+    targets: &'r [Target],
+}
+
+impl ChangedPages for LackingPages<'_> {
+    type Error = RedoErrorKind;
+
+    fn change(
+        &mut self,
+        page: PageNumber,
+        change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
+    ) -> Result<()> {
+        let target = self.targets.iter().find(|t| t.page == page);
+        let Some(frame) = target.and_then(Target::changing) else { return Ok(()) };
+        let mut image = self.redo.cache.page_mut(frame, self.redo.position);
+        change(&mut image).map_err(|error| self.edit_error(page, error))
+    }
+
+    fn create(
+        &mut self,
+        page: PageNumber,
+        change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
+    ) -> Result<()> {
+        self.change(page, change)
+    }
+
+    fn edit_error(&self, page: PageNumber, error: PageEditError) -> RedoErrorKind {
+        RedoErrorKind::Edit { slot: self.slot, page, error }
     }
 }

@@ -2,7 +2,7 @@
 
 use ese_format::PageNumber;
 use ese_log::record::{
-    BeforeImage, DatabaseSlot, NodePrefix, PageRecordFlags, Split, SplitKind, SplitOperation, VersionId,
+    BeforeImage, DatabaseSlot, NodePrefix, PageRecordFlags, Split, SplitOperation, VersionId,
     VersionOperation,
 };
 
@@ -11,8 +11,8 @@ use super::access::Target;
 use super::error::RedoErrorKind;
 use super::version::VersionBytes;
 use crate::page_cache::FrameId;
-use crate::page_edit::{PageEditError, PageImage, node_flags, page_flags};
-use crate::page_operation::{Line, Lines, append_lines};
+use crate::page_edit::{PageEditError, PageImage, page_flags};
+use crate::page_operation::{SplitNode, SplitStep, insert_separator, moves_nodes, split_page};
 use crate::stored_image::restore_before_image;
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
@@ -39,20 +39,6 @@ struct Level<'a> {
 impl Level<'_> {
     fn is_pointer_only(&self) -> bool {
         self.record.fields.new_page.is_none()
-    }
-}
-
-/// Whether nodes that existed before move to the new page.
-fn moves_nodes(record: &Split<'_>) -> bool {
-    let f = &record.fields;
-    match f.kind {
-        SplitKind::VERTICAL => true,
-        SplitKind::RIGHT => {
-            !(f.operation == SplitOperation::INSERT
-                && f.split_line == f.operation_line
-                && u32::from(f.operation_line) + 1 == u32::from(f.line_count))
-        }
-        _ => false,
     }
 }
 
@@ -112,7 +98,8 @@ impl Redo {
                 let Some(child) = child else {
                     return Err(RedoErrorKind::BadMacro("a pointer without a split below it"));
                 };
-                self.insert_pointer(slot, level, child)?;
+                let targets = [level.split];
+                insert_separator(&mut self.changed_pages(slot, &targets), &level.record, child)?;
             } else {
                 self.split_level(slot, level, operation, child)?;
             }
@@ -155,21 +142,6 @@ impl Redo {
         Ok(level)
     }
 
-    /// A page above the topmost split page: gets the separator, and the pointer behind it is led to the new page.
-    fn insert_pointer(&mut self, slot: DatabaseSlot, level: &Level<'_>, child: &Split<'_>) -> Result<()> {
-        let Some(frame) = level.split.changing() else { return Ok(()) };
-        let error = Self::edit_error(slot, level.split.page);
-        let mut page = self.cache.page_mut(frame, self.position);
-        let line = page.seek_separator(child.parent_key).map_err(&error)?;
-        let pointer = child.page.page_number.0.to_le_bytes();
-        let new = Line { key: [child.parent_key, &[]], data: &pointer, flags: 0 };
-        append_lines(&mut page, line, [new]).map_err(&error)?;
-        page.replace_data(line + 1, &child.fields.new_page.0.to_le_bytes()).map_err(&error)?;
-        page.set_db_time(level.record.page.db_time);
-        self.statistics.changes_applied += 1;
-        Ok(())
-    }
-
     fn split_level(
         &mut self,
         slot: DatabaseSlot,
@@ -177,94 +149,42 @@ impl Redo {
         operation: Option<LeafOperation<'_>>,
         child: Option<&Split<'_>>,
     ) -> Result<()> {
-        if !level.split.redo && !level.new.redo {
-            self.split_versions(level, operation, None, child.is_none());
-            return self.link_right(level);
-        }
         let f = level.record.fields;
-        let size = self.cache.page_size();
-        let before_page;
-        let mut old_line = None;
-        let is_leaf = child.is_none();
-        let versioned =
-            is_leaf && operation.is_some_and(|o| o.node.page.flags.contains(PageRecordFlags::VERSIONED));
-        let version_flag = if versioned { node_flags::VERSIONED } else { 0 };
-        let (split_line, operation_line) = (usize::from(f.split_line), usize::from(f.operation_line));
-        let count = usize::from(f.line_count);
-        let mut lines: Lines<'_> = Vec::new();
-        let inserts = f.operation == SplitOperation::INSERT;
-        let acts = f.operation != SplitOperation::NONE;
-        if acts && operation.is_none() {
+        if f.operation != SplitOperation::NONE && operation.is_none() {
             return Err(RedoErrorKind::BadMacro("a split without its operation"));
         }
         let known = !level.before.is_empty();
-        if known {
-            before_page =
-                PageImage::new(&level.before[..], size).map_err(Self::edit_error(slot, level.split.page))?;
-            let error = Self::edit_error(slot, level.split.page);
-            let mut from = 0;
-            for to in 0..count {
-                if to == operation_line
-                    && inserts
-                    && let Some(o) = operation
-                {
-                    lines.push(Line { key: o.key, data: o.data, flags: version_flag });
-                    continue;
-                }
-                let node = before_page.node(from).map_err(&error)?;
-                from += 1;
-                let mut line = Line::of(node);
-                if to == operation_line
-                    && acts
-                    && let Some(o) = operation
-                {
-                    old_line = Some(node);
-                    line.data = o.data;
-                    if f.operation == SplitOperation::FLAG_INSERT_AND_REPLACE_DATA {
-                        line.flags &= !node_flags::DELETED;
-                    }
-                    line.flags |= version_flag;
-                    if to < split_line {
-                        // The engine deletes and inserts it here: only the version flag is left.
-                        line.flags = version_flag;
-                    }
-                }
-                lines.push(line);
-            }
-        } else if let Some(o) = operation {
-            // Only the operation's own node goes to the new page, and it is the last one.
-            if operation_line + 1 != count || operation_line != split_line {
-                return Err(RedoErrorKind::ImageMissing { slot, page: level.split.page });
-            }
-            lines.push(Line { key: o.key, data: o.data, flags: version_flag });
+        let alone =
+            f.operation_line == f.split_line && u32::from(f.operation_line) + 1 == u32::from(f.line_count);
+        if !known && level.new.redo && !alone {
+            // Only the operation's own node could go to the new page, as the last one.
+            return Err(RedoErrorKind::ImageMissing { slot, page: level.split.page });
         }
-        let skipped = if known { 0 } else { split_line };
-        self.split_versions(level, operation, old_line.map(|n| (n.key(), n.data.to_vec())), is_leaf);
-        let new_lines = lines.get(split_line - skipped..).unwrap_or(&[]);
-        let kept_lines = if known { lines.get(..split_line).unwrap_or(&[]) } else { &[] };
-        self.fill_new(slot, level, new_lines, is_leaf)?;
-        self.shrink_split(slot, level, kept_lines, is_leaf)?;
-        if let Some(child) = child {
-            self.lead_to_new_child(slot, level, child)?;
-        } else if f.kind != SplitKind::VERTICAL {
-            self.link_siblings(level);
+        if child.is_none() {
+            self.split_versions(slot, level, operation)?;
         }
-        self.link_right(level)
+        let node = operation.map(|o| SplitNode {
+            key: o.key,
+            data: o.data,
+            versioned: child.is_none() && o.node.page.flags.contains(PageRecordFlags::VERSIONED),
+        });
+        let before = known.then_some(&level.before[..]);
+        let step = SplitStep { record: &level.record, before, node, child };
+        let size = self.cache.page_size();
+        split_page(&mut self.changed_pages(slot, &[level.split, level.new, level.right]), size, &step)
     }
 
     /// Versions of the operation that the split was made for.
     fn split_versions(
         &mut self,
+        slot: DatabaseSlot,
         level: &Level<'_>,
         operation: Option<LeafOperation<'_>>,
-        old: Option<(Vec<u8>, Vec<u8>)>,
-        is_leaf: bool,
-    ) {
-        let Some(o) = operation.filter(|_| is_leaf) else { return };
+    ) -> Result<()> {
+        let Some(o) = operation else { return Ok(()) };
         let f = &level.record.fields;
         let unique = o.node.page.flags.contains(PageRecordFlags::UNIQUE);
         let data = if unique { &[][..] } else { o.data };
-        let holds_node = if f.operation_line < f.split_line { level.split.redo } else { level.new.redo };
         let bytes = VersionBytes { key: o.key, data, before: &[] };
         let inserts =
             matches!(f.operation, SplitOperation::INSERT | SplitOperation::FLAG_INSERT_AND_REPLACE_DATA);
@@ -274,107 +194,15 @@ impl Redo {
         let replaced = match f.operation {
             SplitOperation::REPLACE => o.node.version,
             SplitOperation::FLAG_INSERT_AND_REPLACE_DATA => o.replace_version,
-            _ => return,
+            _ => return Ok(()),
         };
-        let holder = if f.operation_line < f.split_line { level.split.frame } else { level.new.frame };
-        if holds_node
-            && let Some((key, before)) = old
-            && let Some(frame) = holder
-        {
-            let bytes = VersionBytes { key: [&key, &[]], data: &[], before: &before };
+        let holder = if f.operation_line < f.split_line { level.split } else { level.new };
+        if let Some(frame) = holder.changing() {
+            let error = Self::edit_error(slot, level.split.page);
+            let page = PageImage::new(&level.before[..], self.cache.page_size()).map_err(&error)?;
+            let old = page.node(f.operation_line.into()).map_err(&error)?;
+            let bytes = VersionBytes { key: [old.prefix, old.suffix], data: &[], before: old.data };
             self.add_image_version(&o.node, replaced, VersionOperation::REPLACE, bytes, frame);
-        }
-    }
-
-    fn fill_new(
-        &mut self,
-        slot: DatabaseSlot,
-        level: &Level<'_>,
-        lines: &[Line<'_>],
-        leaf: bool,
-    ) -> Result<()> {
-        let Some(frame) = level.new.changing() else { return Ok(()) };
-        let f = &level.record.fields;
-        let error = Self::edit_error(slot, level.new.page);
-        self.create_page(&level.new, f.object, f.new_page_flags, level.record.page.db_time, self.position);
-        let mut page = self.cache.page_mut(frame, self.position);
-        if let Ok(line) = usize::try_from(f.new_prefix_line) {
-            let source = lines
-                .get(line)
-                .ok_or(RedoErrorKind::Field { field: "new_prefix_line", found: line as u64 })?;
-            page.set_external_header(&source.whole_key()).map_err(&error)?;
-        }
-        append_lines(&mut page, 0, lines.iter().copied()).map_err(&error)?;
-        if leaf {
-            page.set_uncommitted_free(f.target_uncommitted_free.into());
-        }
-        self.statistics.changes_applied += 1;
-        Ok(())
-    }
-
-    fn shrink_split(
-        &mut self,
-        slot: DatabaseSlot,
-        level: &Level<'_>,
-        kept: &[Line<'_>],
-        leaf: bool,
-    ) -> Result<()> {
-        let Some(frame) = level.split.changing() else { return Ok(()) };
-        let f = &level.record.fields;
-        let error = Self::edit_error(slot, level.split.page);
-        let mut page = self.cache.page_mut(frame, self.position);
-        if f.kind == SplitKind::VERTICAL {
-            let mark = page.flags() & page_flags::FDP_DELETE;
-            page.set_flags(f.split_page_flags & !page_flags::FLUSH_TYPE | mark);
-            page.remove_all_nodes().map_err(&error)?;
-            let pointer = f.new_page.0.to_le_bytes();
-            append_lines(&mut page, 0, [Line { key: [&[], &[]], data: &pointer, flags: 0 }])
-                .map_err(&error)?;
-        } else if f.kind != SplitKind::APPEND {
-            let prefix = level.record.new_prefix;
-            page.rebuild(prefix, kept.iter().map(|line| line.node(prefix))).map_err(&error)?;
-        }
-        if leaf && f.kind != SplitKind::VERTICAL {
-            page.set_uncommitted_free(f.source_uncommitted_free.into());
-        }
-        page.set_db_time(level.record.page.db_time);
-        self.statistics.changes_applied += 1;
-        Ok(())
-    }
-
-    /// On a branch page: the node after the new separator now leads to the child's new page.
-    fn lead_to_new_child(&mut self, slot: DatabaseSlot, level: &Level<'_>, child: &Split<'_>) -> Result<()> {
-        let f = &level.record.fields;
-        let line = usize::from(f.operation_line) + 1;
-        let split_line = usize::from(f.split_line);
-        let (target, line) =
-            if line >= split_line { (level.new, line - split_line) } else { (level.split, line) };
-        let Some(frame) = target.changing() else { return Ok(()) };
-        self.cache
-            .page_mut(frame, self.position)
-            .replace_data(line, &child.fields.new_page.0.to_le_bytes())
-            .map_err(Self::edit_error(slot, target.page))
-    }
-
-    fn link_siblings(&mut self, level: &Level<'_>) {
-        let (split, new) = (level.split.page, level.new.page);
-        if let Some(frame) = level.new.changing() {
-            let mut page = self.cache.page_mut(frame, self.position);
-            page.set_previous(split);
-            page.set_next(level.record.fields.right_page);
-        }
-        if let Some(frame) = level.split.changing() {
-            self.cache.page_mut(frame, self.position).set_next(new);
-        }
-    }
-
-    fn link_right(&mut self, level: &Level<'_>) -> Result<()> {
-        if let Some(frame) = level.right.changing() {
-            let new = level.new.page;
-            let mut page = self.cache.page_mut(frame, self.position);
-            page.set_previous(new);
-            page.set_db_time(level.record.page.db_time);
-            self.statistics.changes_applied += 1;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Why a tree could not be changed.
 
 use ese_format::{InvalidExtent, InvalidRootFields, JetError, PageNumber};
+use ese_log::record::EncodeError;
 
 use crate::page_cache::PageCacheError;
 use crate::page_edit::PageEditError;
@@ -70,6 +71,20 @@ pub enum TreeWriteError {
         /// Most that fit.
         limit: usize,
     },
+    /// A change cannot be put into a log record.
+    #[error("page {page}: {source}")]
+    Record {
+        /// The page.
+        page: PageNumber,
+        /// Why.
+        source: EncodeError,
+    },
+    /// The changes of a store are recorded, and a record cannot be written.
+    #[error("the change cannot be logged: {jet}")]
+    Log {
+        /// The engine's number for it.
+        jet: JetError,
+    },
     /// A page number beyond the highest would be needed.
     #[error("the database cannot grow beyond page {last}")]
     Full {
@@ -92,6 +107,8 @@ impl TreeWriteError {
             Self::KeyDuplicate { .. } => JetError::KEY_DUPLICATE,
             Self::KeyMissing { .. } => JetError::RECORD_NOT_FOUND,
             Self::NodeTooLong { .. } => JetError::RECORD_TOO_BIG,
+            Self::Record { .. } => JetError::RECORD_TOO_BIG,
+            Self::Log { jet } => *jet,
             Self::Full { .. } => JetError::OUT_OF_DATABASE_SPACE,
         }
     }

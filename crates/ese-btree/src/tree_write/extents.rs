@@ -1,8 +1,8 @@
 //! Where new pages come from: owned and available extents, split buffers, growth.
 
 use ese_format::{
-    Extent, ExtentPool, KeyParts, ObjectId, OwnedSpace, PageFlags, PageNumber, RootFields, SpaceHeader,
-    SpaceHeaderFlags, SplitBuffer,
+    Extent, ExtentPool, KeyParts, ObjectId, OwnedSpace, PageFlags, PageNumber, RootFields, SpaceHeaderFlags,
+    SplitBuffer,
 };
 
 use super::{PageChange, PageStore, TreeRoot, TreeWriteError, TreeWriter};
@@ -28,7 +28,8 @@ impl<S: PageStore> TreeWriter<S> {
         let pages = pages.max(3);
         self.store.begin();
         self.store.extend(PageNumber(pages))?;
-        self.create_roots(DATABASE_ROOT, DATABASE_OBJECT, 0, PageNumber::NONE, pages)
+        let tree = TreeRoot::new(DATABASE_ROOT, DATABASE_OBJECT, 0);
+        self.change(&tree, &PageChange::CreateMultiple { parent: PageNumber::NONE, pages })
     }
 
     /// Makes an empty tree of `pages` consecutive pages taken from the tree with root page `parent`: with space trees of
@@ -48,70 +49,20 @@ impl<S: PageStore> TreeWriter<S> {
     ) -> Result<TreeRoot> {
         let pages = if multiple { pages.max(3) } else { pages.clamp(1, 33) };
         let root = self.take_extent(parent, pages, pages)?.first();
+        let tree = TreeRoot::new(root, object, flags);
         self.store.begin();
         if multiple {
-            self.create_roots(root, object, flags, parent, pages)?;
+            self.change(&tree, &PageChange::CreateMultiple { parent, pages })?;
         } else {
-            let available = 1_u32.checked_shl(pages - 1).map_or(u32::MAX, |bit| bit - 1);
-            let space = SpaceHeader {
-                page_count: pages,
-                parent,
-                flags: header_flags(flags),
-                space: OwnedSpace::SingleExtent { available },
-            };
-            let header = RootFields { space, auto_increment }.encode();
-            let flags = flags | page_flags::ROOT | page_flags::LEAF;
-            self.change(&PageChange::Create { page: root, object, flags, header: &header, nodes: &[] })?;
+            self.change(&tree, &PageChange::NewPage { page: root })?;
+            self.change(&tree, &PageChange::CreateSingle { parent, pages })?;
         }
-        Ok(TreeRoot::new(root, object, flags))
-    }
-
-    fn create_roots(
-        &mut self,
-        root: PageNumber,
-        object: ObjectId,
-        flags: u32,
-        parent: PageNumber,
-        pages: u32,
-    ) -> Result<()> {
-        let owned = PageNumber(root.0 + 1);
-        let space = SpaceHeader {
-            page_count: pages,
-            parent,
-            flags: header_flags(flags),
-            space: OwnedSpace::MultipleExtents { owned },
-        };
-        let last = PageNumber(root.0 + pages - 1);
-        let header = space.to_bytes();
-        let root_flags = flags | page_flags::ROOT | page_flags::LEAF;
-        self.change(&PageChange::Create {
-            page: root,
-            object,
-            flags: root_flags,
-            header: &header,
-            nodes: &[],
-        })?;
-        let available = [Extent::new(last, pages - 3)];
-        let available = if pages > 3 { &available[..] } else { &[] };
-        self.create_space_trees(object, flags, owned, &[Extent::new(last, pages)], available)
-    }
-
-    fn create_space_trees(
-        &mut self,
-        object: ObjectId,
-        flags: u32,
-        owned_root: PageNumber,
-        owned: &[Extent],
-        available: &[Extent],
-    ) -> Result<()> {
-        let flags = flags | page_flags::SPACE_TREE | page_flags::ROOT | page_flags::LEAF;
-        let header = SplitBuffer::EMPTY.to_bytes();
-        for (page, extents) in [(owned_root, owned), (PageNumber(owned_root.0 + 1), available)] {
-            let mut nodes: Vec<_> = extents.iter().map(|e| (e.key(), e.data().to_vec())).collect();
-            nodes.sort_unstable();
-            self.change(&PageChange::Create { page, object, flags, header: &header, nodes: &nodes })?;
+        if auto_increment.is_some() {
+            let mut fields = self.root_fields(root)?;
+            fields.auto_increment = auto_increment;
+            self.set_root_fields(root, &fields)?;
         }
-        Ok(())
+        Ok(tree)
     }
 
     /// The tree whose root is page `root`.
@@ -142,14 +93,23 @@ impl<S: PageStore> TreeWriter<S> {
     /// # Errors
     /// When the page cannot be had or has no room for more fields than before.
     pub fn set_root_fields(&mut self, root: PageNumber, fields: &RootFields) -> Result<()> {
-        self.change(&PageChange::Header { page: root, header: &fields.encode() })
+        let tree = self.open_tree(root)?;
+        self.change(&tree, &PageChange::Header { page: root, header: &fields.encode() })
     }
 
     /// One page for `tree`: of a space tree from its split buffer, else from the tree's available space.
     pub(super) fn allocate_page(&mut self, tree: &TreeRoot) -> Result<PageNumber> {
-        if !tree.is_space_tree() {
-            return Ok(self.take_extent(tree.root, 1, 1)?.first());
-        }
+        let page = if tree.is_space_tree() {
+            self.take_split_buffer(tree)?
+        } else {
+            self.take_extent(tree.root, 1, 1)?.first()
+        };
+        self.store.begin();
+        self.change(tree, &PageChange::NewPage { page })?;
+        Ok(page)
+    }
+
+    fn take_split_buffer(&mut self, tree: &TreeRoot) -> Result<PageNumber> {
         let mut buffer = self.split_buffer(tree.root)?;
         let smaller = buffer.reserves.iter_mut().filter(|r| r.page_count != 0).min_by_key(|r| r.page_count);
         let Some(reserve) = smaller else {
@@ -157,7 +117,7 @@ impl<S: PageStore> TreeWriter<S> {
         };
         let page = reserve.first();
         reserve.page_count -= 1;
-        self.change(&PageChange::Header { page: tree.root, header: &buffer.to_bytes() })?;
+        self.change(tree, &PageChange::Header { page: tree.root, header: &buffer.to_bytes() })?;
         Ok(page)
     }
 
@@ -266,7 +226,7 @@ impl<S: PageStore> TreeWriter<S> {
             let mut buffer = self.split_buffer(tree.root)?;
             let smallest = buffer.reserves.iter_mut().min_by_key(|r| r.page_count);
             let left = smallest.map(|reserve| std::mem::replace(reserve, extent));
-            self.change(&PageChange::Header { page: tree.root, header: &buffer.to_bytes() })?;
+            self.change(&tree, &PageChange::Header { page: tree.root, header: &buffer.to_bytes() })?;
             if let Some(left) = left.filter(|l| l.page_count != 0) {
                 self.free_extent(owner, left)?;
             }
@@ -278,18 +238,17 @@ impl<S: PageStore> TreeWriter<S> {
     #[doc(alias = "ErrSPIConvertToMultipleExtent")]
     fn convert(&mut self, owner: PageNumber, least: u32) -> Result<()> {
         let tree = self.open_tree(owner)?;
-        let mut fields = self.root_fields(owner)?;
-        let OwnedSpace::SingleExtent { available: bits } = fields.space.space else { return Ok(()) };
+        let fields = self.root_fields(owner)?;
+        let OwnedSpace::SingleExtent { available } = fields.space.space else { return Ok(()) };
         let needed = least + 2;
-        let extent = self.take_extent(fields.space.parent, needed, needed.max(4))?;
+        let parent = fields.space.parent;
+        let secondary = self.take_extent(parent, needed, needed.max(4))?;
+        let pages = fields.space.page_count;
         self.store.begin();
-        let owned_root = extent.first();
-        let primary = Extent::new(PageNumber(owner.0 + fields.space.page_count - 1), fields.space.page_count);
-        let mut available = bitmap_extents(owner, bits, fields.space.page_count);
-        available.push(Extent::new(extent.last, extent.page_count - 2));
-        self.create_space_trees(tree.object, tree.flags, owned_root, &[primary, extent], &available)?;
-        fields.space.space = OwnedSpace::MultipleExtents { owned: owned_root };
-        self.set_root_fields(owner, &fields)
+        for page in [secondary.first(), PageNumber(secondary.first().0 + 1)] {
+            self.change(&tree, &PageChange::NewPage { page })?;
+        }
+        self.change(&tree, &PageChange::Convert { parent, pages, available, secondary })
     }
 
     /// Adds an extent of at least `least` pages to a tree: from its parent, or from the end of the file.
@@ -391,35 +350,8 @@ impl<S: PageStore> TreeWriter<S> {
     }
 }
 
-fn header_flags(page_flags: u32) -> SpaceHeaderFlags {
-    if page_flags & page_flags::NON_UNIQUE_KEYS != 0 {
-        SpaceHeaderFlags::NON_UNIQUE
-    } else {
-        SpaceHeaderFlags::empty()
-    }
-}
-
 /// Number of the lowest bit at which `least` bits in a row are set, of the pages that an extent of `pages` has.
 fn lowest_run(bits: u32, pages: u32, least: u32) -> Option<u32> {
     let limit = pages.saturating_sub(1).min(32);
     (0..limit.checked_sub(least)? + 1).find(|&start| (start..start + least).all(|bit| bits >> bit & 1 != 0))
-}
-
-/// The available pages behind a root as extents.
-fn bitmap_extents(root: PageNumber, bits: u32, pages: u32) -> Vec<Extent> {
-    let mut extents: Vec<Extent> = Vec::new();
-    for bit in 0..pages.saturating_sub(1) {
-        // Pages that the bitmap cannot name are available.
-        if bit < 32 && bits >> bit & 1 == 0 {
-            continue;
-        }
-        let page = PageNumber(root.0 + 1 + bit);
-        match extents.last_mut() {
-            Some(extent) if extent.last.0 + 1 == page.0 => {
-                *extent = Extent::new(page, extent.page_count + 1);
-            }
-            _ => extents.push(Extent::new(page, 1)),
-        }
-    }
-    extents
 }

@@ -9,14 +9,16 @@ mod cached;
 mod change;
 mod error;
 mod extents;
+mod record;
 mod split;
 mod store;
 mod tree;
 mod writer;
 
 pub use cached::CachedPages;
-pub use change::{LeafChange, PageChange, Pointer, SplitLevel};
+pub use change::{LeafChange, PageChange, SplitLevel, SplitPlan};
 pub use error::TreeWriteError;
+pub use record::{RecordContext, record_extension};
 pub use store::PageStore;
 pub use tree::TreeRoot;
-pub use writer::TreeWriter;
+pub use writer::{NodeChange, Place, Step, TreeWriter};

@@ -1,49 +1,74 @@
 //! Planning a split.
 
 use ese_format::PageNumber;
+use ese_log::record::{SplitKind, SplitOperation};
 
 use super::apply::changed_lines;
 use super::writer::Step;
-use super::{LeafChange, PageChange, PageStore, Pointer, SplitLevel, TreeRoot, TreeWriteError, TreeWriter};
+use super::{LeafChange, PageChange, PageStore, SplitLevel, SplitPlan, TreeRoot, TreeWriteError, TreeWriter};
 use crate::page_edit::{NewNode, PageEditError, PageImage, page_flags, usable_prefix};
 use crate::page_operation::Line;
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
 
-/// Where and how to cut.
+/// Where to cut, and the lines whose keys become the prefixes of the two pages.
+#[derive(Clone, Copy)]
 struct Cut {
     line: usize,
-    prefix: Option<Vec<u8>>,
-    new_prefix: Vec<u8>,
+    prefix_line: Option<usize>,
+    /// Counted from the cut.
+    new_prefix_line: Option<usize>,
 }
 
-/// The common beginning of two keys.
-fn common_prefix(first: &Line<'_>, last: &Line<'_>) -> Vec<u8> {
-    let bytes = |line: &Line<'_>| line.whole_key().into_iter();
-    bytes(first).zip(bytes(last)).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+/// Lines and what they need beside their own bytes: free space for rollbacks.
+#[derive(Clone, Copy)]
+struct Load<'l, 'a> {
+    lines: &'l [Line<'a>],
+    /// Reserved bytes of each line; empty when there are none.
+    reserves: &'l [usize],
 }
 
-/// Bytes that lines need on a page with this prefix, the prefix and their tags included.
-fn cost(lines: &[Line<'_>], prefix: &[u8]) -> usize {
-    prefix.len() + lines.iter().map(|line| line.node(prefix).body_len() + 4).sum::<usize>()
-}
+impl<'l, 'a> Load<'l, 'a> {
+    fn split_at(self, cut: usize) -> Option<(Self, Self)> {
+        let (left, right) = self.lines.split_at_checked(cut)?;
+        let (a, b) = self.reserves.split_at_checked(cut).unwrap_or((&[], &[]));
+        Some((Self { lines: left, reserves: a }, Self { lines: right, reserves: b }))
+    }
 
-/// The key prefix that makes lines smallest: none, the old one, or what all their keys begin with.
-fn best_prefix(lines: &[Line<'_>], old: &[u8]) -> (Vec<u8>, usize) {
-    let mut best = (Vec::new(), cost(lines, &[]));
-    if let (Some(first), Some(last)) = (lines.first(), lines.last()) {
-        for candidate in [common_prefix(first, last), old.to_vec()] {
-            let bytes = cost(lines, &candidate);
+    fn reserve(self) -> usize {
+        self.reserves.iter().sum()
+    }
+
+    /// Bytes that the lines need on a page with this prefix: the prefix, tags and reserves included.
+    fn cost(self, prefix: &[u8]) -> usize {
+        let lines = self.lines.iter().map(|line| line.node(prefix).body_len() + 4);
+        prefix.len() + lines.sum::<usize>() + self.reserve()
+    }
+
+    /// The line whose key as the page's prefix makes the lines smallest, and the bytes that they need then. Keys are in
+    /// order, so that one in the middle shares most with most of them.
+    #[doc(alias = "BTISplitSetPrefixes")]
+    fn best_prefix(self) -> (Option<usize>, usize) {
+        let mut best = (None, self.cost(&[]));
+        let count = self.lines.len();
+        let mut candidates = [count / 2, count / 4, count * 3 / 4];
+        candidates.sort_unstable();
+        for (index, &line) in candidates.iter().enumerate() {
+            if index > 0 && candidates.get(index - 1) == Some(&line) {
+                continue;
+            }
+            let Some(candidate) = self.lines.get(line) else { continue };
+            let bytes = self.cost(&candidate.whole_key());
             if bytes < best.1 {
-                best = (candidate, bytes);
+                best = (Some(line), bytes);
             }
         }
+        best
     }
-    best
 }
 
 /// The shortest separator between two neighbours: what they share, and one byte more of the right one.
-#[doc(alias = "ErrBTISplitAllocAndCopyPrefix")]
+#[doc(alias = "ErrBTISplitComputeSeparatorKey")]
 fn separator(left: &Line<'_>, right: &Line<'_>, unique: bool) -> Vec<u8> {
     let (left_key, right_key) = (left.whole_key(), right.whole_key());
     let shared = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(x, y)| x == y).count();
@@ -58,28 +83,40 @@ fn separator(left: &Line<'_>, right: &Line<'_>, unique: bool) -> Vec<u8> {
     }
 }
 
-/// Chooses where to cut `lines`, of which `new` is the one that was added. `None` when no cut leaves two pages that
-/// hold their lines: then the new line needs a page of its own, and room is made for it in steps.
-fn choose(lines: &[Line<'_>], new: usize, appending: bool, old_prefix: &[u8], room: usize) -> Option<Cut> {
+/// Chooses where to cut, `new` being the line that was added. `None` when no cut leaves two pages that hold their lines:
+/// then the new line needs a page of its own, and room is made for it in steps.
+fn choose(load: Load<'_, '_>, new: usize, end: End, room: usize) -> Option<Cut> {
+    let count = load.lines.len();
+    // The old page stays as it is.
+    if end == End::Append && count > 1 {
+        let line = count - 1;
+        let (_, right) = load.split_at(line)?;
+        let (new_prefix_line, bytes) = right.best_prefix();
+        return (bytes <= room).then_some(Cut { line, prefix_line: None, new_prefix_line });
+    }
     let fits = |cut: usize| {
-        let (left, right) = lines.split_at_checked(cut)?;
-        let ((prefix, a), (new_prefix, b)) = (best_prefix(left, old_prefix), best_prefix(right, old_prefix));
-        (a <= room && b <= room && !left.is_empty() && !right.is_empty()).then_some(Cut {
+        let (left, right) = load.split_at(cut)?;
+        let ((prefix_line, a), (new_prefix_line, b)) = (left.best_prefix(), right.best_prefix());
+        (a <= room && b <= room && !left.lines.is_empty() && !right.lines.is_empty()).then_some(Cut {
             line: cut,
-            prefix: Some(prefix),
-            new_prefix,
+            prefix_line,
+            new_prefix_line,
         })
     };
     // Keys arrive in order: the full page stays full. On a branch page the new separator may have to move on with the
     // last line.
-    let at_end = [lines.len().checked_sub(1), lines.len().checked_sub(2)];
-    if appending && let Some(cut) = at_end.into_iter().flatten().find_map(fits) {
+    let ends = [count.checked_sub(1), count.checked_sub(2)];
+    if end == End::Hot
+        && let Some(cut) = ends.into_iter().flatten().find_map(fits)
+    {
         return Some(cut);
     }
-    let sizes: Vec<usize> = lines.iter().map(|line| line.node(old_prefix).body_len() + 4).collect();
+    let reserve = |line: usize| load.reserves.get(line).copied().unwrap_or(0);
+    let sizes: Vec<usize> =
+        load.lines.iter().enumerate().map(|(i, line)| line.node(&[]).body_len() + 4 + reserve(i)).collect();
     let total: usize = sizes.iter().sum();
     let mut before = 0_usize;
-    let mut cuts: Vec<(usize, usize)> = Vec::with_capacity(lines.len());
+    let mut cuts: Vec<(usize, usize)> = Vec::with_capacity(count);
     for (line, size) in sizes.iter().enumerate() {
         if line > 0 {
             cuts.push(((2 * before).abs_diff(total), line));
@@ -89,147 +126,215 @@ fn choose(lines: &[Line<'_>], new: usize, appending: bool, old_prefix: &[u8], ro
     cuts.sort_unstable();
     // The best balance nearly always fits; beside a long line only a cut next to it may.
     let first = cuts.iter().take(3).map(|(_, line)| *line);
-    first.chain([new, new + 1]).filter(|line| (1..lines.len()).contains(line)).find_map(fits)
+    first.chain([new, new + 1]).filter(|line| (1..count).contains(line)).find_map(fits)
+}
+
+/// Whether a row of inserts goes on here, so that the old page should stay full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// No.
+    No,
+    /// Behind the last line of a page.
+    Hot,
+    /// Behind the last line of the last leaf.
+    Append,
+}
+
+fn stored_line(line: Option<usize>) -> i32 {
+    line.and_then(|line| i32::try_from(line).ok()).unwrap_or(-1)
+}
+
+/// Lines of a page: at most 4095.
+fn short(line: usize) -> u16 {
+    u16::try_from(line).unwrap_or(u16::MAX)
 }
 
 impl<S: PageStore> TreeWriter<S> {
     /// Splits the leaf at the end of `path`, and what must be split above it, to make room for `change`. Returns whether
     /// the change was made with it; if not, the caller tries again on the changed tree.
     pub(super) fn split(&mut self, tree: &TreeRoot, path: &[Step], change: LeafChange) -> Result<bool> {
-        let mut levels: Vec<SplitLevel> = Vec::new();
-        let mut pointer: Option<Pointer> = None;
-        let mut change = Some(change);
-        let mut done = true;
+        let mut plan = SplitPlan { levels: Vec::new(), change: Some(change) };
+        let mut separator: Option<Vec<u8>> = None;
         for step in path.iter().rev() {
-            if let Some(wanted) = &mut pointer {
-                wanted.page = step.page;
-                wanted.line = step.line;
+            if let Some(key) = &separator {
                 let image = self.store.page(step.page)?;
-                let prefix_len = usable_prefix(image.key_prefix(), &wanted.key);
-                let node = NewNode::compressed(&wanted.key, prefix_len, &[0; 4], 0);
+                let prefix_len = usable_prefix(image.key_prefix(), key);
+                let node = NewNode::compressed(key, prefix_len, &[0; 4], 0);
                 if node.body_len() + 4 <= image.free() {
-                    return self.split_right(tree, levels, pointer).map(|()| done);
+                    plan.levels.push(SplitLevel::pointer_only(tree, step.page));
+                    return self.make_split(tree, plan);
                 }
             }
             if step.page == tree.root {
-                return self.split_root(tree, change.filter(|_| levels.is_empty()));
+                let change = plan.change.take().filter(|_| plan.levels.is_empty());
+                let plan = self.plan_root(tree, change)?;
+                return self.make_split(tree, plan);
             }
-            let (level, above, made) = self.plan_level(tree, step, change.take(), pointer.take())?;
-            done &= made;
-            levels.push(level);
-            pointer = Some(above);
+            let (level, made) = self.plan_level(tree, step, plan.change.as_ref(), separator.as_deref())?;
+            if separator.is_none() && !made {
+                plan.change = None;
+            }
+            separator = Some(level.parent_key.clone());
+            plan.levels.push(level);
         }
         Err(TreeWriteError::Corrupt { page: tree.root, what: "the path does not begin at the root" })
     }
 
-    /// Plans the split of one page: the level, the separator for the page above, and whether the change is part of it.
+    /// A copy of a page, to be looked at while others are fetched.
+    fn copy_of(&mut self, page: PageNumber) -> Result<PageImage<Vec<u8>>> {
+        let size = self.store.page_size();
+        Ok(PageImage::of_frame(self.store.page(page)?.bytes().to_vec(), size))
+    }
+
+    /// Free space that each line needs for rollbacks; none where the page keeps none.
+    fn reserves(&mut self, tree: &TreeRoot, image: &PageImage<Vec<u8>>, lines: &[Line<'_>]) -> Vec<usize> {
+        if image.uncommitted_free() == 0 || tree.is_space_tree() {
+            return Vec::new();
+        }
+        let store = &mut self.store;
+        lines
+            .iter()
+            .map(|line| {
+                store.largest_data(tree, &line.whole_key(), line.data).saturating_sub(line.data.len())
+            })
+            .collect()
+    }
+
+    /// Plans the split of one page, and tells whether the change is part of it.
     fn plan_level(
         &mut self,
         tree: &TreeRoot,
         step: &Step,
-        change: Option<LeafChange>,
-        pointer: Option<Pointer>,
-    ) -> Result<(SplitLevel, Pointer, bool)> {
+        change: Option<&LeafChange>,
+        pointer: Option<&[u8]>,
+    ) -> Result<(SplitLevel, bool)> {
         let page = step.page;
         let edit = |source: PageEditError| TreeWriteError::Edit { page, source };
-        let size = self.store.page_size();
-        let image = self.store.page(page)?;
+        let image = self.copy_of(page)?;
         let (right_page, is_leaf) = (image.next(), image.has(page_flags::LEAF));
-        let image = PageImage::of_frame(image.bytes().to_vec(), size);
         // The tag of the external header is there in any case.
         let room = image.data_len() - 4;
-        let zeros = [[0; 4]; 2];
-        let old_prefix = image.key_prefix();
         let unique = tree.has_unique_keys() || tree.is_space_tree();
-        let lines =
-            changed_lines(&image, change.as_ref(), pointer.as_ref().map(|p| (p, &zeros))).map_err(edit)?;
-        let new = change.as_ref().map_or(step.line, |c| c.line);
-        // A branch page's last line is the one that was led to the new page on the right.
-        let appending = if is_leaf {
-            right_page.is_none() && new + 1 == lines.len() && change.as_ref().is_some_and(|c| !c.replace)
-        } else {
-            new + 2 == lines.len() && lines.last().is_some_and(|l| l.whole_key().is_empty())
+        let operation = match (pointer, change) {
+            (Some(key), _) => Some((SplitOperation::INSERT, step.line, key, &[0; 4][..])),
+            (None, Some(c)) => Some((c.operation, c.line, &c.key[..], &c.data[..])),
+            (None, None) => None,
         };
-        let cut = choose(&lines, new, appending, old_prefix, room);
+        let lines = changed_lines(&image, operation).map_err(edit)?;
+        let reserves = self.reserves(tree, &image, &lines);
+        let new = operation.map_or(step.line, |(_, line, ..)| line);
+        let inserts = operation.is_some_and(|(operation, ..)| operation == SplitOperation::INSERT);
+        let end = match (is_leaf, inserts && new + 1 == lines.len()) {
+            (true, true) if right_page.is_none() => End::Append,
+            (true, true) => End::Hot,
+            // The last line is the one that was led to the new page on the right.
+            (false, _)
+                if new + 2 == lines.len() && lines.last().is_some_and(|l| l.whole_key().is_empty()) =>
+            {
+                End::Hot
+            }
+            _ => End::No,
+        };
+        let cut = choose(Load { lines: &lines, reserves: &reserves }, new, end, room);
         let made = cut.is_some();
-        let plain_lines;
-        let (lines, cut) = match cut {
-            Some(cut) => (lines, cut),
+        let (plain_lines, plain_reserves);
+        let (load, cut) = match cut {
+            Some(cut) => (Load { lines: &lines, reserves: &reserves }, cut),
             None => {
                 // Without the change, at its place: then the new node is the first or the last of a page.
-                plain_lines = changed_lines(&image, None, None).map_err(edit)?;
+                plain_lines = changed_lines(&image, None).map_err(edit)?;
+                plain_reserves = self.reserves(tree, &image, &plain_lines);
                 let count = plain_lines.len();
                 if pointer.is_some() || count < 2 {
-                    return Err(TreeWriteError::Corrupt {
-                        page,
-                        what: "a page with long nodes cannot be split",
-                    });
+                    let what = "a page with long nodes cannot be split";
+                    return Err(TreeWriteError::Corrupt { page, what });
                 }
-                let cut =
-                    Cut { line: new.clamp(1, count - 1), prefix: None, new_prefix: old_prefix.to_vec() };
-                (plain_lines, cut)
+                let load = Load { lines: &plain_lines, reserves: &plain_reserves };
+                let line = new.clamp(1, count - 1);
+                let halves = load.split_at(line).map(|(a, b)| (a.best_prefix().0, b.best_prefix().0));
+                let (prefix_line, new_prefix_line) = halves.unwrap_or_default();
+                (load, Cut { line, prefix_line, new_prefix_line })
             }
         };
         let corrupt = TreeWriteError::Corrupt { page, what: "a page without lines cannot be split" };
-        let (Some(left), Some(right)) =
-            (cut.line.checked_sub(1).and_then(|l| lines.get(l)), lines.get(cut.line))
-        else {
-            return Err(corrupt);
-        };
+        let left = cut.line.checked_sub(1).and_then(|line| load.lines.get(line));
+        let (Some(left), Some(right)) = (left, load.lines.get(cut.line)) else { return Err(corrupt) };
+        let mut level = SplitLevel::right(tree, page, image.flags());
         // A branch page's last separator stays on it and is its own separator above.
-        let key = if is_leaf { separator(left, right, unique) } else { left.whole_key() };
-        let adds_last = change.as_ref().is_some_and(|c| !c.replace && c.line + 1 == lines.len());
-        let untouched = made && adds_last && cut.line + 1 == lines.len();
-        let change = change.filter(|_| made);
-        let level = SplitLevel {
-            page,
-            new_page: PageNumber::NONE,
-            right_page: if is_leaf { right_page } else { PageNumber::NONE },
-            split_line: cut.line,
-            prefix: if untouched { None } else { cut.prefix },
-            new_prefix: cut.new_prefix,
-            change,
-            pointer,
-        };
-        let above = Pointer { page: PageNumber::NONE, line: 0, key, left: page, right: PageNumber::NONE };
-        Ok((level, above, made))
-    }
-
-    fn split_right(
-        &mut self,
-        tree: &TreeRoot,
-        mut levels: Vec<SplitLevel>,
-        pointer: Option<Pointer>,
-    ) -> Result<()> {
-        let Some(mut pointer) = pointer else { return Ok(()) };
-        let mut below = PageNumber::NONE;
-        for level in &mut levels {
-            level.new_page = self.allocate_page(tree)?;
-            if let Some(inner) = &mut level.pointer {
-                inner.right = below;
-            }
-            below = level.new_page;
+        level.parent_key = if is_leaf { separator(left, right, unique) } else { left.whole_key() };
+        level.old_prefix = image.key_prefix().to_vec();
+        let fields = &mut level.fields;
+        fields.right_page = if is_leaf { right_page } else { PageNumber::NONE };
+        fields.split_line = short(cut.line);
+        fields.line_count = short(load.lines.len());
+        fields.new_prefix_line = stored_line(cut.new_prefix_line);
+        if let Some((operation, line, ..)) = operation.filter(|_| made) {
+            fields.operation = operation;
+            fields.operation_line = short(line);
         }
-        pointer.right = below;
-        self.store.begin();
-        self.change(&PageChange::Split { levels: &levels, pointer: &pointer })
+        if let Some((stay, moved)) = load.split_at(cut.line).filter(|_| is_leaf) {
+            fields.source_uncommitted_free = short(stay.reserve());
+            fields.target_uncommitted_free = short(moved.reserve());
+        }
+        let alone = made && inserts && is_leaf && new == cut.line && cut.line + 1 == load.lines.len();
+        if alone && right_page.is_none() {
+            // Nothing but the new node moves, and what follows will be like it.
+            fields.kind = SplitKind::APPEND;
+            let node = right.node(&right.whole_key());
+            if right.whole_key().len() + node.body_len() + 4 <= room {
+                fields.new_prefix_line = 0;
+            }
+        } else if let Some(line) = cut.prefix_line {
+            fields.split_prefix_line = stored_line(Some(line));
+            level.new_prefix = load.lines.get(line).map(Line::whole_key).unwrap_or_default();
+        }
+        Ok((level, made))
     }
 
-    /// Moves the nodes of a root to a new page below it; a change goes with them when the root is empty. Returns whether
-    /// it did.
-    fn split_root(&mut self, tree: &TreeRoot, change: Option<LeafChange>) -> Result<bool> {
+    /// Plans to move the nodes of the root to a new page below it, with the change when it fits there.
+    fn plan_root(&mut self, tree: &TreeRoot, change: Option<LeafChange>) -> Result<SplitPlan> {
         let root = tree.root;
-        let size = self.store.page_size();
-        let image = self.store.page(root)?;
-        let image = PageImage::of_frame(image.bytes().to_vec(), size);
-        let change = change.filter(|_| image.line_count() == 0);
-        let lines = changed_lines(&image, change.as_ref(), None)
-            .map_err(|source| TreeWriteError::Edit { page: root, source })?;
-        let (prefix, _) = best_prefix(&lines, &[]);
-        let new_page = self.allocate_page(tree)?;
+        let edit = |source| TreeWriteError::Edit { page: root, source };
+        let image = self.copy_of(root)?;
+        let room = image.data_len() - 4;
+        let mut level = SplitLevel::vertical(tree, image.flags());
+        let is_leaf = image.has(page_flags::LEAF);
+        for change in [change, None] {
+            let operation = change.as_ref().map(|c| (c.operation, c.line, &c.key[..], &c.data[..]));
+            let lines = changed_lines(&image, operation).map_err(edit)?;
+            let reserves = self.reserves(tree, &image, &lines);
+            let load = Load { lines: &lines, reserves: &reserves };
+            let (prefix_line, bytes) = load.best_prefix();
+            if bytes > room && change.is_some() {
+                continue;
+            }
+            let fields = &mut level.fields;
+            fields.line_count = short(lines.len());
+            fields.new_prefix_line = stored_line(prefix_line);
+            if is_leaf {
+                fields.target_uncommitted_free = short(load.reserve());
+            }
+            if let Some(change) = &change {
+                fields.operation = change.operation;
+                fields.operation_line = short(change.line);
+            }
+            return Ok(SplitPlan { levels: vec![level], change });
+        }
+        Err(TreeWriteError::Corrupt { page: root, what: "the nodes of the root do not fit a page" })
+    }
+
+    /// Allocates the new pages of a plan whose levels are in order from the leaf up, and carries it out. Returns whether
+    /// the change was part of it.
+    fn make_split(&mut self, tree: &TreeRoot, mut plan: SplitPlan) -> Result<bool> {
+        plan.levels.reverse();
+        // A vertical split is made for itself; above any other one a page gets the pointer.
+        let top_is_pointer = plan.levels.len() > 1;
+        for level in plan.levels.iter_mut().skip(usize::from(top_is_pointer)) {
+            level.fields.new_page = self.allocate_page(tree)?;
+        }
         self.store.begin();
-        let made = change.is_some();
-        self.change(&PageChange::VerticalSplit { root, new_page, prefix: &prefix, change })?;
+        let made = plan.change.is_some();
+        self.change(tree, &PageChange::Split(&plan))?;
         Ok(made)
     }
 }

@@ -2,7 +2,7 @@
 
 use ese_format::{DbTime, PageNumber, PageSize};
 
-use super::{PageChange, TreeWriteError};
+use super::{PageChange, TreeRoot, TreeWriteError};
 use crate::page_edit::PageImage;
 
 /// Pages of one database that can be changed.
@@ -40,13 +40,28 @@ pub trait PageStore {
     /// The next value of the update counter.
     fn next_time(&mut self) -> DbTime;
 
-    /// Told of each change before it is applied; the following calls of [`page_mut`](Self::page_mut) and
+    /// Told of each change of a tree before it is applied; the following calls of [`page_mut`](Self::page_mut) and
     /// [`new_page`](Self::new_page) belong to it. The default keeps no record.
+    ///
+    /// A store that logs makes the records with [`PageChange::record`].
     ///
     /// # Errors
     /// When the change cannot be recorded; it is not applied then.
-    fn record(&mut self, change: &PageChange<'_>, time: DbTime) -> Result<(), TreeWriteError> {
-        let _ = (change, time);
+    fn record(
+        &mut self,
+        tree: &TreeRoot,
+        change: &PageChange<'_>,
+        time: DbTime,
+    ) -> Result<(), TreeWriteError> {
+        let _ = (tree, change, time);
         Ok(())
+    }
+
+    /// Bytes of data that a node with this bookmark may have again when open transactions roll back; 0 when it will not
+    /// change. Asked for when nodes move between pages that keep free space for rollbacks.
+    #[doc(alias = "CbVERGetNodeReserve")]
+    fn largest_data(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> usize {
+        let _ = (tree, key, data);
+        0
     }
 }

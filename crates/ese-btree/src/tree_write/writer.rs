@@ -1,6 +1,7 @@
 //! Finding and changing the nodes of a tree.
 
 use ese_format::{PageNumber, PageSize};
+use ese_log::record::{SplitOperation, VersionId};
 
 use super::{LeafChange, PageChange, PageStore, TreeRoot, TreeWriteError};
 use crate::page_edit::{NewNode, PageEditError, PageImage, page_flags, usable_prefix};
@@ -19,21 +20,54 @@ pub struct TreeWriter<S> {
 
 /// A page on the way from the root to a leaf, and the line that leads on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
-    pub(super) page: PageNumber,
-    pub(super) line: usize,
+pub struct Step {
+    /// The page.
+    pub page: PageNumber,
+    /// The line.
+    pub line: usize,
+}
+
+/// A change of one node.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeChange<'a> {
+    /// Insert, replace, or flag-insert: bring a flag-deleted node back to life, in trees with unique keys with new data.
+    pub operation: SplitOperation,
+    /// Whole key.
+    pub key: &'a [u8],
+    /// Data.
+    pub data: &'a [u8],
+    /// Version that it makes.
+    pub version: VersionId,
+    /// Version of the replace, of a flag-insert with new data.
+    pub replace_version: VersionId,
+    /// Bytes of the page's uncommitted free space that are kept for this very node.
+    pub reserved: usize,
+}
+
+impl Default for NodeChange<'_> {
+    fn default() -> Self {
+        Self {
+            operation: SplitOperation::INSERT,
+            key: &[],
+            data: &[],
+            version: VersionId::NONE,
+            replace_version: VersionId::NONE,
+            reserved: 0,
+        }
+    }
 }
 
 /// Where a bookmark is, or belongs.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub struct Place {
     /// From the root to the leaf; the leaf's line is the bookmark's.
-    pub(super) path: Vec<Step>,
-    pub(super) leaf: Step,
+    pub path: Vec<Step>,
+    /// The leaf and the line.
+    pub leaf: Step,
     /// A node with this bookmark is there.
-    pub(super) exact: bool,
+    pub exact: bool,
     /// … and is flag-deleted.
-    pub(super) deleted: bool,
+    pub deleted: bool,
 }
 
 impl<S: PageStore> TreeWriter<S> {
@@ -57,14 +91,15 @@ impl<S: PageStore> TreeWriter<S> {
         self.store.page_size()
     }
 
-    pub(super) fn change(&mut self, change: &PageChange<'_>) -> Result<()> {
+    /// Makes one change: the store records it, then it is applied.
+    pub fn change(&mut self, tree: &TreeRoot, change: &PageChange<'_>) -> Result<()> {
         let time = self.store.next_time();
-        self.store.record(change, time)?;
-        change.apply(&mut self.store, time)
+        self.store.record(tree, change, time)?;
+        change.apply(&mut self.store, tree, time)
     }
 
     /// A page that must belong to `tree`.
-    pub(super) fn tree_page(&mut self, tree: &TreeRoot, page: PageNumber) -> Result<PageImage<&[u8]>> {
+    pub fn tree_page(&mut self, tree: &TreeRoot, page: PageNumber) -> Result<PageImage<&[u8]>> {
         let image = self.store.page(page)?;
         let corrupt = |what| Err(TreeWriteError::Corrupt { page, what });
         if image.object() != tree.object {
@@ -81,7 +116,7 @@ impl<S: PageStore> TreeWriter<S> {
     }
 
     /// Goes from the root to the leaf where the bookmark is, or belongs.
-    pub(super) fn place(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> Result<Place> {
+    pub fn place(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> Result<Place> {
         let data = if tree.has_unique_keys() || tree.is_space_tree() { &[] } else { data };
         let mut path = Vec::with_capacity(4);
         let mut page = tree.root;
@@ -166,28 +201,58 @@ impl<S: PageStore> TreeWriter<S> {
             if !replace && live {
                 return Err(TreeWriteError::KeyDuplicate { root: tree.root });
             }
-            let Step { page, line } = place.leaf;
-            let image = self.store.page(page)?;
-            let prefix_len = usable_prefix(image.key_prefix(), key);
-            let body = NewNode::compressed(key, prefix_len, data, 0).body_len();
-            let limit = image.largest_body();
-            if 2 + key.len() + data.len() > limit {
-                return Err(TreeWriteError::NodeTooLong { length: 2 + key.len() + data.len(), limit });
-            }
-            if place.exact {
-                let old = image.node(line).map_err(|source| TreeWriteError::Edit { page, source })?;
-                if data.len() <= old.data.len() + image.free() {
-                    return self.change(&PageChange::Replace { page, line, data });
-                }
-            } else if body + 4 <= image.free() {
-                return self.change(&PageChange::Insert { page, line, key, data });
-            }
-            let change = LeafChange { line, key: key.to_vec(), data: data.to_vec(), replace: place.exact };
-            if self.split(tree, &place.path, change)? {
+            let operation = match (replace, place.exact) {
+                (true, _) => SplitOperation::REPLACE,
+                (false, true) => SplitOperation::FLAG_INSERT_AND_REPLACE_DATA,
+                (false, false) => SplitOperation::INSERT,
+            };
+            if self.put_at(tree, &place, &NodeChange { operation, key, data, ..NodeChange::default() })? {
                 return Ok(());
             }
         }
         Err(TreeWriteError::Corrupt { page: tree.root, what: "splits make no room" })
+    }
+
+    /// Makes a change of a node at the place where its bookmark is, or belongs; splits pages when there is no room.
+    /// Returns whether the change was made: if not, a split changed the tree, and the place has to be looked up again.
+    ///
+    /// A flag-deleted node of a tree with non-unique keys comes back to life with the data it has.
+    ///
+    /// # Errors
+    /// [`TreeWriteError::NodeTooLong`], and when pages cannot be had.
+    pub fn put_at(&mut self, tree: &TreeRoot, place: &Place, change: &NodeChange<'_>) -> Result<bool> {
+        let NodeChange { operation, key, data, version, replace_version, reserved } = *change;
+        let Step { page, line } = place.leaf;
+        let flag_insert = operation == SplitOperation::FLAG_INSERT_AND_REPLACE_DATA;
+        if flag_insert && !tree.has_unique_keys() && !tree.is_space_tree() {
+            return self.change(tree, &PageChange::FlagInsert { page, line, version }).map(|()| true);
+        }
+        let image = self.store.page(page)?;
+        let prefix_len = usable_prefix(image.key_prefix(), key);
+        let limit = image.largest_body();
+        let length = 2 + key.len() + data.len();
+        if length > limit {
+            return Err(TreeWriteError::NodeTooLong { length, limit });
+        }
+        // Rollbacks of others may need what they freed.
+        let free = (image.free() + reserved).saturating_sub(image.uncommitted_free()).min(image.free());
+        let fits = if operation == SplitOperation::INSERT {
+            NewNode::compressed(key, prefix_len, data, 0).body_len() + 4 <= free
+        } else {
+            let old = image.node(line).map_err(|source| TreeWriteError::Edit { page, source })?;
+            data.len() <= old.data.len() + free
+        };
+        if !fits {
+            let (key, data) = (key.to_vec(), data.to_vec());
+            let change = LeafChange { operation, line, key, data, version, replace_version };
+            return self.split(tree, &place.path, change);
+        }
+        let change = match operation {
+            SplitOperation::INSERT => PageChange::Insert { page, line, key, data, version },
+            SplitOperation::REPLACE => PageChange::Replace { page, line, data, version },
+            _ => PageChange::FlagInsertAndReplace { page, line, data, version, replace_version },
+        };
+        self.change(tree, &change).map(|()| true)
     }
 
     /// Removes the live node with this bookmark. The last node of a page that is no root is only marked deleted: pages
@@ -205,11 +270,11 @@ impl<S: PageStore> TreeWriter<S> {
         let Step { page, line } = place.leaf;
         let image = self.store.page(page)?;
         let change = if image.line_count() == 1 && page != tree.root {
-            PageChange::FlagDelete { page, line }
+            PageChange::FlagDelete { page, line, version: VersionId::NONE }
         } else {
             PageChange::Delete { page, line }
         };
-        self.change(&change)
+        self.change(tree, &change)
     }
 
     /// Visits the live nodes in order until `visit` returns `false`.
