@@ -25,6 +25,7 @@
 mod database;
 mod definition;
 mod error;
+mod implicit;
 mod rows;
 mod schema;
 mod system;
@@ -32,5 +33,6 @@ mod value;
 
 pub use database::{DatabaseBuilder, DatabaseOptions, TableHandle};
 pub use error::BuilderError;
+pub(crate) use implicit::{IMPLICIT_DB_TIME, IMPLICIT_LAST_OBJECT, IMPLICIT_UPDATE, create_implicitly};
 pub use schema::{ColumnPlacement, ColumnSpec, IndexSpec, TableSpec};
 pub use value::{Row, Value};

@@ -25,10 +25,10 @@ const INITIAL_PAGES: u32 = 254;
 const CATALOG_PAGES: u32 = 20;
 const SHADOW_PAGES: u32 = 5;
 /// Code page that all columns of the catalog name, text or not.
-const CATALOG_CODE_PAGE: u32 = 1252;
+pub(super) const CATALOG_CODE_PAGE: u32 = 1252;
 
 /// Columns of MSysObjects: number, name, type, size, not null.
-const CATALOG_COLUMNS: [(u16, &str, ColumnKind, u32, bool); 29] = [
+pub(super) const CATALOG_COLUMNS: [(u16, &str, ColumnKind, u32, bool); 29] = [
     (1, "ObjidTable", ColumnKind::LONG, 4, true),
     (2, "Type", ColumnKind::SHORT, 2, true),
     (3, "Id", ColumnKind::LONG, 4, true),

@@ -7,6 +7,8 @@ use ese_format::{HeaderError, JetError, LogGeneration, LogPosition};
 use ese_io::IoError;
 use ese_log::{LogError, storage_jet_error};
 
+use crate::BuilderError;
+
 /// Why a database that the log attaches is not available.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -206,6 +208,14 @@ pub enum RecoveryError {
         /// Update in the record.
         update: u16,
     },
+    /// The first pages of a database, which its log does not hold, cannot be made.
+    #[error("{}: {error}", .database.display())]
+    Create {
+        /// The database.
+        database: PathBuf,
+        /// Why.
+        error: Box<BuilderError>,
+    },
     /// The same file is attached twice.
     #[error("{}: attached twice in the log", .database.display())]
     Duplicate {
@@ -253,6 +263,7 @@ impl RecoveryError {
             Self::BackupCopy { .. } => JetError::SOFT_RECOVERY_ON_BACKUP_DATABASE,
             Self::NotABackup { .. } => JetError::RESTORE_OF_NON_BACKUP_DATABASE,
             Self::State { jet, .. } => *jet,
+            Self::Create { error, .. } => error.jet_error(),
             Self::CreateVersion { .. } => JetError::INVALID_CREATE_DB_VERSION,
             Self::Duplicate { .. } => JetError::DATABASE_DUPLICATE,
             Self::Interrupted { .. } => JetError::TERM_IN_PROGRESS,

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_btree::{Handled, Redo};
-use ese_format::{AttachmentEntry, DatabaseState, LogGeneration, LogPosition, LogTime, PageSize, Signature};
+use ese_format::{
+    AttachmentEntry, DatabaseState, LogGeneration, LogPosition, LogTime, LogVersion, PageSize, Signature,
+};
 use ese_log::record::{DatabaseSlot, Record};
 use ese_log::{EndOfLog, OpenLog};
 
@@ -31,6 +33,8 @@ pub(super) struct Replay<'r> {
     pub(super) slots: BTreeMap<DatabaseSlot, Slot>,
     pub(super) page_size: PageSize,
     pub(super) log_signature: Signature,
+    /// Databases whose first pages are in no record can be created as Windows 7 does it; not so as older engines do.
+    pub(super) implicit_creation: bool,
     /// Position of the record at hand.
     pub(super) position: LogPosition,
     pub(super) generation: LogGeneration,
@@ -79,6 +83,7 @@ impl<'r> Replay<'r> {
             slots: BTreeMap::new(),
             page_size: start.page_size,
             log_signature: header.signature(),
+            implicit_creation: header.version() >= LogVersion::checksum_records(15, 0),
             position: start.position,
             generation: header.generation(),
             generation_created: header.create_time(),
