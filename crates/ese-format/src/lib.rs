@@ -64,7 +64,10 @@ pub use format_version::{
 };
 pub use header_error::{HeaderError, HeaderStructure};
 pub use jet_error::JetError;
-pub use key::{KeyBuilder, KeyError, KeyRules, KeySegment, NullCounts, SegmentKind, encode_segment};
+pub use key::{
+    KeyBuilder, KeyError, KeyFlags, KeyRules, KeySegment, NullCounts, SearchKeyBuffer, SearchKeyError,
+    SearchSegment, SegmentKind, encode_segment,
+};
 pub use log_generation::LogGeneration;
 pub use log_header::{
     ATTACHMENT_LIST_SIZE, AttachmentEntry, AttachmentFlags, LOG_SEGMENT_SIZE, LogFlags, LogHeader,
