@@ -52,7 +52,7 @@ pub use parameter::{
     ParameterRemarks, ParameterSet, ParameterStage, ParameterValue, Scope,
 };
 pub use reader::{
-    ColumnContent, DatabaseReader, DirtyPolicy, IndexEntries, IndexEntryBuilder, ReaderError, RowLayout,
-    TableEntry, ValueReader,
+    ColumnContent, DatabaseReader, DirtyPolicy, IndexEntries, IndexEntryBuilder, IndexKeys, NullVerdict,
+    PlainValues, ReaderError, RowLayout, TableEntry, ValueReader, column_content,
 };
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};

@@ -74,23 +74,7 @@ impl<'t> RowLayout<'t> {
     where
         't: 'a,
     {
-        let Some(definition) = self.table.columns.get(column).filter(|c| !c.is_deleted()) else {
-            return Ok(None);
-        };
-        if !definition.id.is_tagged() {
-            return untagged(record, definition);
-        }
-        let marked = definition.from_template && !self.is_template;
-        let found = match record.tagged(definition.id, marked)? {
-            // Rows of a template itself may carry the mark or not.
-            None if self.is_template => record.tagged(definition.id, true)?,
-            found => found,
-        };
-        Ok(match found {
-            Some(tagged) if tagged.is_null() => None,
-            Some(tagged) => Some(ColumnContent::Tagged(tagged)),
-            None => default_of(definition).map(ColumnContent::Default),
-        })
+        column_content(self.table, record, column)
     }
 
     /// Calls `visit` with each column of `record` that is not null, in the order of the table's list.
@@ -168,6 +152,35 @@ impl<'t> RowLayout<'t> {
         let found = columns.binary_search_by_key(&tagged.id, |c| c.id).ok()?;
         Some(part.tagged.start + found)
     }
+}
+
+/// What `record` has for the column at place `column` of the table's list; `None` when it is null, deleted or unknown.
+///
+/// # Errors
+/// When the part of the record that is looked at is broken.
+pub fn column_content<'a>(
+    table: &'a TableDefinition,
+    record: &RecordView<'a>,
+    column: usize,
+) -> Result<Option<ColumnContent<'a>>, RecordError> {
+    let Some(definition) = table.columns.get(column).filter(|c| !c.is_deleted()) else {
+        return Ok(None);
+    };
+    if !definition.id.is_tagged() {
+        return untagged(record, definition);
+    }
+    let is_template = table.flags.contains(TableFlags::TEMPLATE);
+    let marked = definition.from_template && !is_template;
+    let found = match record.tagged(definition.id, marked)? {
+        // Rows of a template itself may carry the mark or not.
+        None if is_template => record.tagged(definition.id, true)?,
+        found => found,
+    };
+    Ok(match found {
+        Some(tagged) if tagged.is_null() => None,
+        Some(tagged) => Some(ColumnContent::Tagged(tagged)),
+        None => default_of(definition).map(ColumnContent::Default),
+    })
 }
 
 fn untagged<'a>(

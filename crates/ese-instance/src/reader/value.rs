@@ -71,3 +71,14 @@ impl<'t> ValueReader<'t> {
         Ok(&self.plain)
     }
 }
+
+impl<E: From<RecordError> + From<TreeError>> super::PlainValues<E> for ValueReader<'_> {
+    fn head(&mut self, value: TaggedValue<'_>, most: usize, out: &mut Vec<u8>) -> Result<(), E> {
+        let start = out.len();
+        // The column's number is known to whoever reports the error.
+        self.read::<E>(ColumnId::default(), value, |piece| {
+            let room = most.saturating_sub(out.len() - start).min(piece.len());
+            out.extend_from_slice(piece.get(..room).unwrap_or_default());
+        })
+    }
+}
