@@ -30,21 +30,22 @@ fn load(folder: &Path) -> (MemoryStorage, u64) {
     (storage, log_bytes)
 }
 
-fn request(cache_bytes: usize) -> RecoveryRequest {
+fn request(cache_bytes: usize, threads: usize) -> RecoveryRequest {
     let names = LogNames { short_generations: false, ..LogNames::legacy(BaseName::default()) };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     request.cache_bytes = cache_bytes;
+    request.threads = threads;
     request
 }
 
-fn replay(folder: &Path, cache_bytes: usize) {
+fn replay(folder: &Path, cache_bytes: usize, threads: usize) {
     let (storage, _) = load(folder);
     let environment = RecoveryEnvironment {
         storage: Arc::new(storage),
         clock: Arc::new(FixedClock::new(0)),
         randomness: Arc::new(SeededRandomness::new(1)),
     };
-    let report = recover(&request(cache_bytes), &environment, &NoRecoveryProgress);
+    let report = recover(&request(cache_bytes, threads), &environment, &NoRecoveryProgress);
     assert!(report.is_ok_and(|r| r.result == RecoveryResult::Recovered));
 }
 
@@ -52,7 +53,7 @@ fn main() {
     let Some(folder) = testdata::reference(CASE) else { return };
     let folder = folder.join("files");
     let (storage, log_bytes) = load(&folder);
-    let anchor = request(0);
+    let anchor = request(0, 1);
     let mut contestants = [
         Contestant::new("read and decode the logs", || {
             let planned = plan(&anchor, &storage, &NoRecoveryProgress);
@@ -61,10 +62,10 @@ fn main() {
         Contestant::new("copy the files in memory", || {
             assert!(load(&folder).1 > 0);
         }),
-        Contestant::new("copy, redo and undo, everything in the cache", || replay(&folder, 256 << 20)),
-        Contestant::new("copy, redo and undo, cache a fiftieth of the database", || {
-            replay(&folder, 37 << 14)
-        }),
+        Contestant::new("in the cache, one thread", || replay(&folder, 256 << 20, 1)),
+        Contestant::new("in the cache, all threads", || replay(&folder, 256 << 20, 0)),
+        Contestant::new("cache a fiftieth, one thread", || replay(&folder, 37 << 14, 1)),
+        Contestant::new("cache a fiftieth, all threads", || replay(&folder, 37 << 14, 0)),
     ];
     take_turns("replay", log_bytes, 7, &mut contestants, || {});
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ese_btree::{Difference, compare_databases};
 use ese_format::{LogHeaderChecks, LogPosition};
 use ese_instance::recovery::{
-    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover,
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryReport, RecoveryRequest, recover,
 };
 use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
 use ese_log::{LogNames, OpenLog, ScanOptions, find_streams};
@@ -107,11 +107,13 @@ fn compare_logs(ours: &OpenLog, theirs: &OpenLog) -> Result<&'static str, String
     Ok(note)
 }
 
-fn check(case: &str) -> Result<usize, Vec<String>> {
-    let Some(folder) = testdata::reference(case) else { return Ok(0) };
+/// Recovers the crash state below `/r` with so many threads.
+fn recovered(
+    folder: &Path,
+    threads: usize,
+) -> Result<(MemoryStorage, RecoveryRequest, RecoveryReport), Vec<String>> {
     let storage = MemoryStorage::new();
     load(&folder.join("files"), "/r", &storage);
-    load(&folder.join("recovered"), "/x", &storage);
     let (base, extension) = find_streams(&storage, Path::new("/r")).unwrap()[0].clone();
     let names = LogNames { base, extension, short_generations: false };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
@@ -122,9 +124,24 @@ fn check(case: &str) -> Result<usize, Vec<String>> {
         clock: Arc::new(FixedClock::new(1_700_000_000_000)),
         randomness: Arc::new(SeededRandomness::new(1)),
     };
+    request.threads = threads;
     let report = recover(&request, &environment, &NoRecoveryProgress)
         .map_err(|e| vec![format!("{e} ({})", e.jet_error())])?;
+    Ok((storage, request, report))
+}
+
+fn check(case: &str) -> Result<usize, Vec<String>> {
+    let Some(folder) = testdata::reference(case) else { return Ok(0) };
+    let (storage, request, report) = recovered(&folder, 1)?;
+    load(&folder.join("recovered"), "/x", &storage);
     let mut problems = Vec::new();
+    // With threads every file comes out the same, byte for byte.
+    let (parallel, ..) = recovered(&folder, 2)?;
+    for entry in parallel.list(Path::new("/r")).unwrap() {
+        if parallel.get(&entry.path) != storage.get(&entry.path) {
+            problems.push(format!("{} differs with threads", entry.path.display()));
+        }
+    }
     let open_log = |folder: &str| {
         let path = Path::new(folder).join(request.names.current());
         OpenLog::open(&storage, &path, &LogHeaderChecks::default()).unwrap()

@@ -10,6 +10,7 @@ mod cut;
 mod damage;
 mod database;
 mod error;
+mod feed;
 mod finish;
 mod gate;
 mod locate;

@@ -14,14 +14,23 @@ use ese_log::{EndOfLog, OpenLog};
 use super::attach::AttachSource;
 use super::database::{CleanAt, Expected, HeaderFile, Slot, SlotState, make_clean};
 use super::error::{DeferReason, RecoveryError};
+use super::feed::{Batch, Feed, FeedRequest, Step};
 use super::gate::Gate;
 use super::owned_size::owned_last_page;
 use super::report::DatabaseOutcome;
 use super::request::{
     RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest, StopAt,
 };
-use super::source::{Generation, LogSource, check_continuity, first_position};
+use super::source::{Generation, LogSource, first_position};
 use super::start::Start;
+
+/// Bytes of logs below which a thread of their own gains nothing.
+const WORTH_A_THREAD: u64 = 8 << 20;
+
+/// Length of the logs from `generation` on.
+fn log_bytes_from(source: &LogSource, generation: LogGeneration) -> u64 {
+    source.generations().iter().filter(|(g, ..)| *g >= generation).map(|(.., len)| len).sum()
+}
 
 /// Redo of a stream on the databases it attaches.
 pub(super) struct Replay<'r> {
@@ -58,6 +67,8 @@ pub(super) struct Replay<'r> {
     pub(super) stop_position: LogPosition,
     /// Damaged logs that no database requires were deleted.
     pub(super) removed_logs: bool,
+    /// A record of the generation was replayed.
+    entered: bool,
     pub(super) generations: u64,
     pub(super) log_bytes: u64,
 }
@@ -98,6 +109,7 @@ impl<'r> Replay<'r> {
             stop_pending: false,
             stop_position: LogPosition::NONE,
             removed_logs: false,
+            entered: false,
             generations: 0,
             log_bytes: 0,
         }
@@ -125,60 +137,65 @@ impl<'r> Replay<'r> {
         for entry in &start.attachments {
             self.attach_entry(entry)?;
         }
-        let all = source.generations();
-        let total: u64 = all.iter().filter(|(g, ..)| *g >= self.generation).map(|(.., len)| len).sum();
-        let mut generation = self.generation;
-        let mut position = start.position;
-        loop {
-            let opened = match self.open_next(source, generation) {
-                Ok(Some(opened)) => opened,
-                Ok(None) => break,
-                Err(error) => {
-                    self.give_up_logs(source, generation, start.position, error)?;
-                    break;
-                }
-            };
-            self.progress.generation(generation, self.log_bytes, total);
-            let is_current = opened.is_current;
-            if let Err(error) = self.replay_generation(opened, position) {
-                return Err(self.refine_damage(generation, error));
-            }
-            if self.stopped || is_current {
-                self.ended_in_current = is_current;
-                break;
-            }
-            generation = LogGeneration(generation.0.saturating_add(1));
-            position = LogPosition::new(generation.0, 0, 0);
-        }
-        Ok(())
+        let request = FeedRequest {
+            generation: self.generation,
+            position: start.position,
+            judge_first: self.may_delete_logs(),
+        };
+        let storage = &*self.environment.storage;
+        std::thread::scope(|scope| {
+            let scope = self.is_parallel(source).then_some(scope);
+            self.replay_all(source, start, Feed::start(source, storage, request, scope))
+        })
     }
 
-    /// Opens a generation that has to follow the last one. Where damaged logs may be deleted, its whole body is judged
-    /// before any of it is replayed.
-    fn open_next(
-        &self,
-        source: &LogSource,
-        generation: LogGeneration,
-    ) -> Result<Option<Generation>, RecoveryError> {
-        let Some(opened) = source.generation(&*self.environment.storage, generation)? else {
-            return Ok(None);
-        };
-        if let (Some(log), Some(end)) = (&self.last_log, &self.last_end) {
-            check_continuity(log, end, &opened.log)?;
+    /// Whether threads of their own read ahead.
+    fn is_parallel(&self, source: &LogSource) -> bool {
+        match self.request.threads {
+            0 => log_bytes_from(source, self.generation) >= WORTH_A_THREAD,
+            threads => threads > 1,
         }
-        if self.may_delete_logs() {
-            let end = opened.log.scan(opened.options)?;
-            if let Some(defect) = end.defect {
-                return Err(ese_log::LogError::Damaged {
-                    file: opened.log.path().to_path_buf(),
-                    position: end.end,
-                    defect,
-                    context: opened.options.context,
+    }
+
+    fn replay_all(
+        &mut self,
+        source: &LogSource,
+        start: &Start,
+        mut feed: Feed<'_>,
+    ) -> Result<(), RecoveryError> {
+        let total = log_bytes_from(source, self.generation);
+        let mut is_current = false;
+        while let Some(step) = feed.next() {
+            match step {
+                Step::Generation(opened) => {
+                    self.progress.generation(opened.log.generation(), self.log_bytes, total);
+                    is_current = opened.is_current;
+                    if !self.begin_generation(opened) {
+                        self.ended_in_current = is_current;
+                        return Ok(());
+                    }
                 }
-                .into());
+                Step::Records(batch) => {
+                    let outcome = self.replay_batch(&batch);
+                    feed.give_back(batch);
+                    outcome.map_err(|error| self.refine_damage(self.generation, error))?;
+                    if self.stopped {
+                        self.ended_in_current = is_current;
+                        return Ok(());
+                    }
+                }
+                Step::End(end) => {
+                    self.last_end = Some(*end);
+                    self.ended_in_current = is_current;
+                }
+                Step::Damaged(error) => return Err(self.refine_damage(self.generation, error)),
+                Step::Unusable(generation, error) => {
+                    self.ended_in_current = false;
+                    return self.give_up_logs(source, generation, start.position, error);
+                }
             }
         }
-        Ok(Some(opened))
+        Ok(())
     }
 
     fn attach_entry(&mut self, entry: &AttachmentEntry) -> Result<(), RecoveryError> {
@@ -195,8 +212,9 @@ impl<'r> Replay<'r> {
         self.attach(DatabaseSlot(fixed.database_id()), entry.path(), expected, AttachSource::List)
     }
 
-    fn replay_generation(&mut self, opened: Generation, start: LogPosition) -> Result<(), RecoveryError> {
-        let Generation { log, options, is_current } = opened;
+    /// A generation is on; `false` when redo stops in front of it.
+    fn begin_generation(&mut self, opened: Generation) -> bool {
+        let log = opened.log;
         let created = log.header().create_time();
         let too_late = match self.request.stop_at {
             Some(StopAt::TimeMs(limit)) => created.to_unix_ms().is_some_and(|t| t > limit),
@@ -206,49 +224,35 @@ impl<'r> Replay<'r> {
         if too_late || self.stop_pending {
             // The stop lies between two generations: nothing of this one is replayed.
             self.stopped = true;
-            return Ok(());
+            return false;
         }
         self.generations += 1;
         self.generation = log.generation();
         self.generation_created = created;
-        let mut reader = log.records(start, options);
-        let mut entered = false;
-        let mut count = 0_u32;
-        while let Some(record) = reader.next()? {
-            let reached =
-                matches!(self.request.stop_at, Some(StopAt::Position(limit)) if record.position >= limit);
+        self.log_bytes += log.header().file_size();
+        self.last_log = Some(log);
+        self.entered = false;
+        true
+    }
+
+    fn replay_batch(&mut self, batch: &Batch) -> Result<(), RecoveryError> {
+        for (count, (position, bytes)) in batch.records().enumerate() {
+            let reached = matches!(self.request.stop_at, Some(StopAt::Position(limit)) if position >= limit);
             if reached || self.stop_pending {
                 self.stopped = true;
-                self.stop_position = record.position;
+                self.stop_position = position;
                 break;
             }
-            self.position = record.position;
-            if !entered {
+            self.position = position;
+            if !self.entered {
                 self.enter_generation()?;
-                entered = true;
+                self.entered = true;
             }
-            count = count.wrapping_add(1);
             if count.is_multiple_of(4096) && self.progress.stop_requested() {
-                return Err(RecoveryError::Interrupted { position: record.position });
+                return Err(RecoveryError::Interrupted { position });
             }
-            self.replay_record(record.bytes, record.position)?;
+            self.replay_record(bytes, position)?;
         }
-        self.log_bytes += log.header().file_size();
-        if !self.stopped {
-            let end = reader.finish()?;
-            if let Some(defect) = end.defect {
-                return Err(ese_log::LogError::Damaged {
-                    file: log.path().to_path_buf(),
-                    position: end.end,
-                    defect,
-                    context: options.context,
-                }
-                .into());
-            }
-            self.last_end = Some(end);
-        }
-        let _ = is_current;
-        self.last_log = Some(log);
         Ok(())
     }
 

@@ -123,6 +123,9 @@ pub struct RecoveryRequest {
     pub keep_attached: bool,
     /// Size of the page cache in bytes.
     pub cache_bytes: usize,
+    /// Threads: with 1 everything is done in turn, and each run makes the same calls in the same order. 0: as many as are
+    /// of use for the amount of logs. The files come out the same.
+    pub threads: usize,
 }
 
 impl RecoveryRequest {
@@ -147,6 +150,7 @@ impl RecoveryRequest {
             missing_current_log: MissingCurrentLog::Refuse,
             keep_attached: false,
             cache_bytes: DEFAULT_CACHE_BYTES,
+            threads: 0,
         }
     }
 }
