@@ -2,6 +2,7 @@
 
 mod compare;
 mod cursor;
+pub mod live;
 mod page_cache;
 mod page_edit;
 mod page_operation;
@@ -17,7 +18,7 @@ pub use cursor::{
     Cursor, FilePageSource, Found, LongValueProblem, LongValueReader, PageSource, Tree, TreeError,
     TreeProblem,
 };
-pub use page_cache::{Fetched, FrameId, PageCache, PageCacheError, WriteAhead};
+pub use page_cache::{Fetched, FrameId, PageCache, PageCacheError, PageWriteGate, WriteAhead};
 pub use page_edit::{
     NewNode, NodeRef, PageEditError, PageImage, dehydrate, node_flags, page_flags, rehydrate, usable_prefix,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ese_format::{PageNumber, PageSize};
 use ese_io::File;
 
-use super::PageCacheError;
+use super::{PageCacheError, PageWriteGate};
 
 /// The file of one attached database.
 pub(super) struct DatabaseFile {
@@ -14,13 +14,15 @@ pub(super) struct DatabaseFile {
     pub(super) last_page: u32,
     /// Whether something was written since the last sync.
     pub(super) unsynced: bool,
+    /// Asked before pages are written.
+    pub(super) gate: Option<Arc<dyn PageWriteGate>>,
 }
 
 impl DatabaseFile {
     pub(super) fn open(file: Arc<dyn File>, size: PageSize) -> Result<Self, PageCacheError> {
         let pages = (file.len()? / u64::from(size.bytes())).saturating_sub(2);
         let last_page = u32::try_from(pages).unwrap_or(u32::MAX).min(PageNumber::MAX.0);
-        Ok(Self { file, last_page, unsynced: false })
+        Ok(Self { file, last_page, unsynced: false, gate: None })
     }
 
     pub(super) fn resize(&mut self, last_page: u32, size: PageSize) -> Result<(), PageCacheError> {

@@ -10,6 +10,8 @@ pub(super) struct Frame {
     pub(super) page: PageNumber,
     /// Position of the last record that changed the page since it was written.
     pub(super) last_change: LogPosition,
+    /// Position of the first record that changed the page since it was written; none without a log.
+    pub(super) first_change: LogPosition,
     /// The operation that used the buffer last.
     pub(super) operation: u64,
     pub(super) dirty: bool,
@@ -19,6 +21,9 @@ pub(super) struct Frame {
     pub(super) used: bool,
     /// Changes on the page whose before-image exists in memory only.
     pub(super) pins: u32,
+    /// Operations on the page whose before-image is not in the log yet; it must be before the page is written. What the
+    /// number means is the business of who set it: see [`PageCache::set_waiting`](super::PageCache::set_waiting).
+    pub(super) waiting: Option<u32>,
 }
 
 impl Frame {
@@ -28,11 +33,13 @@ impl Frame {
             slot: DatabaseSlot(0),
             page: PageNumber::NONE,
             last_change: LogPosition::NONE,
+            first_change: LogPosition::NONE,
             operation: 0,
             dirty: false,
             recent: false,
             used: false,
             pins: 0,
+            waiting: None,
         }
     }
 
@@ -40,16 +47,24 @@ impl Frame {
         self.slot = slot;
         self.page = page;
         self.last_change = LogPosition::NONE;
+        self.first_change = LogPosition::NONE;
         self.operation = operation;
         self.dirty = false;
         self.recent = true;
         self.used = true;
         self.pins = 0;
+        self.waiting = None;
+    }
+
+    /// Whether it may be written as far as before-images go.
+    pub(super) fn is_writable(&self) -> bool {
+        self.pins == 0 && self.waiting.is_none()
     }
 
     pub(super) fn clear(&mut self) {
         self.used = false;
         self.pins = 0;
+        self.waiting = None;
         self.dirty = false;
         self.recent = false;
         self.operation = 0;

@@ -9,21 +9,21 @@ mod error;
 mod file;
 mod frame;
 mod hash;
+mod write;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use ese_format::{
-    LogPosition, PageCheck, PageNumber, PageSize, PageVerdict, correct_page, write_page_checksum,
-};
+use ese_format::{LogPosition, PageCheck, PageNumber, PageSize, PageVerdict, correct_page};
 use ese_io::{File, IoError};
 use ese_log::record::DatabaseSlot;
 
-use crate::page_edit::{PageImage, page_flags};
+use crate::page_edit::PageImage;
 pub use error::PageCacheError;
 use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
+pub use write::PageWriteGate;
 
 /// Makes durable what must be on disk before pages are written: log records, and the header's required range.
 pub trait WriteAhead: Send + Sync {
@@ -49,9 +49,6 @@ pub enum Fetched {
     BeyondEnd,
 }
 
-/// Most bytes written in one call.
-const LARGEST_WRITE: usize = 1 << 20;
-
 /// The cache. See the module's description.
 #[doc(alias = "BF")]
 pub struct PageCache {
@@ -66,6 +63,9 @@ pub struct PageCache {
     write_ahead: Option<Arc<dyn WriteAhead>>,
     pages_read: u64,
     pages_written: u64,
+    hits: u64,
+    /// Pages in the order in which they were changed first, with what changed them; some were written since.
+    changed: VecDeque<(LogPosition, usize)>,
 }
 
 fn key(slot: DatabaseSlot, page: PageNumber) -> u64 {
@@ -88,6 +88,8 @@ impl PageCache {
             write_ahead: None,
             pages_read: 0,
             pages_written: 0,
+            hits: 0,
+            changed: VecDeque::new(),
         }
     }
 
@@ -106,6 +108,12 @@ impl PageCache {
     #[must_use]
     pub fn transfers(&self) -> (u64, u64) {
         (self.pages_read, self.pages_written)
+    }
+
+    /// Fetches that found their page in memory.
+    #[must_use]
+    pub fn hits(&self) -> u64 {
+        self.hits
     }
 
     /// Puts `file` into `slot`.
@@ -215,6 +223,7 @@ impl PageCache {
         {
             frame.operation = self.operation;
             frame.recent = true;
+            self.hits += 1;
             return Ok(Fetched::Page(FrameId(index)));
         }
         self.read(slot, page)
@@ -312,13 +321,40 @@ impl PageCache {
     #[inline]
     pub fn page_mut(&mut self, frame: FrameId, position: LogPosition) -> PageImage<&mut [u8]> {
         let size = self.size;
-        match self.frames.get_mut(frame.0) {
+        let index = frame.0;
+        match self.frames.get_mut(index) {
             Some(frame) => {
-                frame.dirty = true;
+                if !frame.dirty {
+                    frame.dirty = true;
+                    frame.first_change = position;
+                    if !position.is_none() {
+                        self.changed.push_back((position, index));
+                    }
+                }
                 frame.last_change = frame.last_change.max(position);
                 PageImage::of_frame(&mut frame.bytes[..], size)
             }
             None => PageImage::of_frame(&mut [], size),
+        }
+    }
+
+    /// The page in a buffer, for a change that no log knows and that need not be written: a version bit.
+    #[inline]
+    pub(crate) fn page_mut_quietly(&mut self, frame: FrameId) -> PageImage<&mut [u8]> {
+        let bytes = self.frames.get_mut(frame.0).map_or(&mut [][..], |f| &mut f.bytes);
+        PageImage::of_frame(bytes, self.size)
+    }
+
+    /// Whether the buffer still holds this page; it counts as used by the operation at hand then.
+    #[inline]
+    pub(crate) fn still_holds(&mut self, frame: FrameId, slot: DatabaseSlot, page: PageNumber) -> bool {
+        match self.frames.get_mut(frame.0) {
+            Some(found) if found.used && found.page == page && found.slot == slot => {
+                found.operation = self.operation;
+                found.recent = true;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -339,34 +375,6 @@ impl PageCache {
         self.evict()
     }
 
-    /// Second-chance replacement among the buffers that the operation at hand does not use.
-    fn evict(&mut self) -> Result<usize, PageCacheError> {
-        for _ in 0..2 * self.frames.len() {
-            self.hand = (self.hand + 1) % self.frames.len().max(1);
-            let (operation, hand) = (self.operation, self.hand);
-            let Some(frame) = self.frames.get_mut(hand) else { continue };
-            if frame.operation == operation || frame.pins > 0 {
-                continue;
-            }
-            if std::mem::take(&mut frame.recent) {
-                continue;
-            }
-            let (slot, page, dirty) = (frame.slot, frame.page, frame.dirty);
-            if dirty {
-                // Neighbours go with it: the disk moves once.
-                self.write_around(slot, page)?;
-            }
-            self.index.remove(&key(slot, page));
-            if let Some(frame) = self.frames.get_mut(hand) {
-                frame.clear();
-            }
-            return Ok(hand);
-        }
-        // Everything is held: by pages that may not be written yet, or by one large operation. The bound gives way.
-        self.frames.push(Frame::new(self.size));
-        Ok(self.frames.len() - 1)
-    }
-
     /// Keeps a page from being written: it holds a change whose before-image is in memory only. A crash must find the
     /// page as it was, so that replay makes the before-image again. Pins are counted.
     pub(crate) fn pin(&mut self, frame: FrameId) {
@@ -383,96 +391,6 @@ impl PageCache {
         {
             frame.pins = frame.pins.saturating_sub(1);
         }
-    }
-
-    fn write_around(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<(), PageCacheError> {
-        let mut run = Vec::new();
-        let most = (LARGEST_WRITE / self.size.len()).max(1) as u32;
-        for number in page.0..page.0.saturating_add(most) {
-            let Some(&index) = self.index.get(&key(slot, PageNumber(number))) else { break };
-            let operation = self.operation;
-            match self.frames.get(index) {
-                Some(frame) if frame.dirty && frame.operation != operation && frame.pins == 0 => {
-                    run.push(index)
-                }
-                _ => break,
-            }
-        }
-        self.write_run(slot, page, &run)
-    }
-
-    /// Writes consecutive pages in one call.
-    fn write_run(
-        &mut self,
-        slot: DatabaseSlot,
-        first: PageNumber,
-        run: &[usize],
-    ) -> Result<(), PageCacheError> {
-        let mut buffer = Vec::with_capacity(run.len() * self.size.len());
-        let mut position = LogPosition::NONE;
-        for (number, &index) in (first.0..).zip(run) {
-            let Some(frame) = self.frames.get_mut(index) else { continue };
-            position = position.max(frame.last_change);
-            let mut image = PageImage::of_frame(&mut frame.bytes[..], self.size);
-            // "Unknown" agrees with any flush map.
-            let flags = image.flags() & !page_flags::FLUSH_TYPE;
-            image.set_flags(flags);
-            let _ = write_page_checksum(&mut frame.bytes, PageNumber(number));
-            buffer.extend_from_slice(&frame.bytes);
-        }
-        if let Some(log) = &self.write_ahead {
-            log.before_write(slot, position)?;
-        }
-        let offset = first.file_offset(self.size);
-        self.file(slot)?.file.write_at(offset, &buffer)?;
-        self.file_mut(slot)?.unsynced = true;
-        self.pages_written += run.len() as u64;
-        for &index in run {
-            if let Some(frame) = self.frames.get_mut(index) {
-                frame.dirty = false;
-                frame.last_change = LogPosition::NONE;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes every changed page of a database that may be written, in page order, and makes the file durable.
-    ///
-    /// # Errors
-    /// What the log or the file system answers.
-    pub fn flush(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
-        self.file(slot)?;
-        let mut dirty: Vec<(u32, usize)> = self
-            .frames
-            .iter()
-            .enumerate()
-            .filter(|(_, f)| f.dirty && f.slot == slot && f.pins == 0)
-            .map(|(i, f)| (f.page.0, i))
-            .collect();
-        dirty.sort_unstable();
-        let most = (LARGEST_WRITE / self.size.len()).max(1);
-        let mut run: Vec<usize> = Vec::new();
-        let mut first = 0;
-        for (page, index) in dirty {
-            let next = first + run.len() as u32;
-            if !run.is_empty() && (page != next || run.len() >= most) {
-                self.write_run(slot, PageNumber(first), &run)?;
-                run.clear();
-            }
-            if run.is_empty() {
-                first = page;
-            }
-            run.push(index);
-        }
-        if !run.is_empty() {
-            self.write_run(slot, PageNumber(first), &run)?;
-        }
-        let file = self.file_mut(slot)?;
-        if file.unsynced {
-            file.file.sync()?;
-            file.unsynced = false;
-        }
-        Ok(())
     }
 
     /// Drops the buffers of pages from `first` on.

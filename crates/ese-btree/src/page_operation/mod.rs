@@ -7,7 +7,7 @@ mod rebuild;
 mod split;
 
 pub(crate) use create::{convert_root, create_multiple_extent, create_single_extent};
-pub(crate) use node::{empty_tree_root, undo_node};
+pub(crate) use node::{UndoneOperation, empty_tree_root, undo_node};
 pub(crate) use pages::ChangedPages;
 pub(crate) use rebuild::{Line, Lines, append_lines};
 pub(crate) use split::{SplitNode, SplitStep, insert_separator, moves_nodes, split_page};

@@ -3,7 +3,6 @@
 use ese_log::record::VersionOperation;
 
 use crate::page_edit::{PageEditError, PageImage, node_flags, page_flags};
-use crate::redo::Version;
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> PageImage<B> {
     /// Adds `delta` to the little-endian counter at `offset` of the node's data, wrapping: 32 bits, or 64 when `wide`.
@@ -31,25 +30,35 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> PageImage<B> {
     }
 }
 
-/// Takes back what `version` did to the node at `line`; `before` is what a replace overwrote.
+/// An operation on a node that is taken back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UndoneOperation {
+    pub(crate) operation: VersionOperation,
+    /// Amount added, of a delta.
+    pub(crate) delta: i64,
+    /// Offset of the counter, of a delta.
+    pub(crate) delta_offset: u16,
+}
+
+/// Takes back what `undone` did to the node at `line`; `before` is what a replace overwrote.
 ///
 /// A node that was inserted is only marked deleted: removing it is left to cleanup.
 #[doc(alias = "VERUndo")]
 pub(crate) fn undo_node<B: AsRef<[u8]> + AsMut<[u8]>>(
     page: &mut PageImage<B>,
     line: usize,
-    version: &Version,
+    undone: &UndoneOperation,
     before: &[u8],
 ) -> Result<(), PageEditError> {
-    match version.operation {
+    match undone.operation {
         VersionOperation::INSERT => page.change_node_flags(line, node_flags::DELETED, 0),
         VersionOperation::FLAG_DELETE => page.change_node_flags(line, 0, node_flags::DELETED),
         VersionOperation::REPLACE => page.replace_data(line, before),
         VersionOperation::DELTA | VersionOperation::DELTA64 => page.add_to_counter(
             line,
-            version.delta_offset.into(),
-            version.delta.wrapping_neg(),
-            version.operation == VersionOperation::DELTA64,
+            undone.delta_offset.into(),
+            undone.delta.wrapping_neg(),
+            undone.operation == VersionOperation::DELTA64,
         ),
         _ => Err(PageEditError::BadNode { line, length: 0 }),
     }

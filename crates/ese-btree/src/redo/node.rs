@@ -348,7 +348,7 @@ impl Redo {
                 let before = session.versions.before(&version);
                 let error = Self::edit_error(node.page.database, target.page);
                 let mut page = self.cache.page_mut(frame, self.position);
-                undo_node(&mut page, node.page.line.into(), &version, before).map_err(error)?;
+                undo_node(&mut page, node.page.line.into(), &version.undone(), before).map_err(error)?;
             }
         }
         if let Some(frame) = target.changing() {

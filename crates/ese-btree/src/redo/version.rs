@@ -6,6 +6,7 @@ use ese_format::{ObjectId, PageNumber};
 use ese_log::record::{DatabaseSlot, TransactionTime, VersionId, VersionOperation};
 
 use crate::page_cache::FrameId;
+use crate::page_operation::UndoneOperation;
 
 /// Bytes kept in the list's arena.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +54,13 @@ pub struct Version {
     key: Stored,
     data: Stored,
     before: Stored,
+}
+
+impl Version {
+    /// What undoing it takes, beside the before-image.
+    pub(crate) const fn undone(&self) -> UndoneOperation {
+        UndoneOperation { operation: self.operation, delta: self.delta, delta_offset: self.delta_offset }
+    }
 }
 
 /// The parts of a new version that are not copied from its record's prefix.

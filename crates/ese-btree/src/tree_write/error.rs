@@ -91,6 +91,14 @@ pub enum TreeWriteError {
         /// Last page.
         last: PageNumber,
     },
+    /// The store refused: the log, or what is behind it.
+    #[error("{message}")]
+    Refused {
+        /// Its own words.
+        message: String,
+        /// Its number.
+        jet: JetError,
+    },
 }
 
 impl TreeWriteError {
@@ -110,6 +118,7 @@ impl TreeWriteError {
             Self::Record { .. } => JetError::RECORD_TOO_BIG,
             Self::Log { jet } => *jet,
             Self::Full { .. } => JetError::OUT_OF_DATABASE_SPACE,
+            Self::Refused { jet, .. } => *jet,
         }
     }
 }

@@ -178,7 +178,7 @@ impl Redo {
         }
         let mut page = self.cache.page_mut(frame, position);
         let edit = |error| UndoError::Edit { slot, page: page_number, error };
-        undo_node(&mut page, line, version, &before).map_err(edit)?;
+        undo_node(&mut page, line, &version.undone(), &before).map_err(edit)?;
         page.set_db_time(db_time);
         Ok(true)
     }

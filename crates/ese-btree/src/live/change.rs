@@ -1,0 +1,521 @@
+//! Changes of nodes under transactions.
+
+use ese_log::record::{
+    Delete, Delta, Delta64, DiffForm, FlagInsert, FlagInsertAndReplaceData, Insert, Record, VersionId,
+};
+
+use super::core::{Core, Result};
+use super::records::{NodeFacts, replace_record};
+use super::search::Leaf;
+use super::store::{LiveStore, Versioned};
+use super::version_store::{Change, NewVersion};
+use super::{LiveError, LiveTrees, TransactionState, Tree};
+use crate::page_edit::{NewNode, PageEditError, PageImage, node_flags, usable_prefix};
+use crate::tree_write::{TreeWriteError, TreeWriter};
+
+impl LiveTrees {
+    /// Inserts a node.
+    ///
+    /// # Errors
+    /// [`LiveError::KeyDuplicate`], also when another transaction that did not finish, or that this one does not see, has
+    /// inserted or deleted the node; errors of the transaction, of pages, of the log.
+    #[doc(alias = "ErrDIRInsert")]
+    pub fn insert(&self, t: &mut TransactionState, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
+        self.core.lock().insert(t, tree, key, data)
+    }
+
+    /// Replaces the data of a node, in a tree with unique keys.
+    ///
+    /// # Errors
+    /// [`LiveError::KeyMissing`], [`LiveError::WriteConflict`]; errors of the transaction, of pages, of the log.
+    #[doc(alias = "ErrDIRReplace")]
+    pub fn replace(&self, t: &mut TransactionState, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
+        self.core.lock().replace(t, tree, key, data)
+    }
+
+    /// Deletes a node. `data` is the second part of its bookmark in trees with non-unique keys.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    #[doc(alias = "ErrDIRDelete")]
+    pub fn delete(&self, t: &mut TransactionState, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
+        self.core.lock().delete(t, tree, key, data)
+    }
+
+    /// Adds to the little-endian 32-bit counter at `offset` of a node's data. Transactions that do this to the same node do
+    /// not disturb one another. Returns what the transaction saw there before.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace), and [`LiveError::NoCounter`].
+    #[doc(alias = "ErrDIRDelta")]
+    pub fn add_i32(
+        &self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        offset: usize,
+        delta: i32,
+    ) -> Result<i32> {
+        // Four bytes were read.
+        Ok(self.core.lock().add(t, tree, key, offset, delta.into(), false)? as i32)
+    }
+
+    /// As [`add_i32`](Self::add_i32), with 64 bits.
+    ///
+    /// # Errors
+    /// As [`add_i32`](Self::add_i32).
+    pub fn add_i64(
+        &self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        offset: usize,
+        delta: i64,
+    ) -> Result<i64> {
+        self.core.lock().add(t, tree, key, offset, delta, true)
+    }
+
+    /// Reserves the right to change a node until the transaction ends. Nothing is logged.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    #[doc(alias = "ErrDIRGetLock")]
+    #[doc(alias = "JetGetLock")]
+    pub fn write_lock(&self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
+        self.core.lock().write_lock(t, tree, key)
+    }
+}
+
+impl Core {
+    /// The node of a bookmark that the transaction may change.
+    fn own(
+        &mut self,
+        t: &TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+        delta: bool,
+    ) -> Result<(Leaf, Option<u32>)> {
+        self.may_change(t)?;
+        let reader = self.reader(t);
+        let root = tree.root.root;
+        let leaf = self.descend(tree, key, data)?;
+        if !leaf.exact {
+            return Err(LiveError::KeyMissing { root });
+        }
+        let newest = self.versions.newest(tree.slot, root, key, data);
+        if self.versions.conflicts(newest, reader, delta) {
+            self.counters.conflicts += 1;
+            return Err(LiveError::WriteConflict { root });
+        }
+        let image = self.cache.page(leaf.frame);
+        if image.node(leaf.line).map_err(LiveError::edit(leaf.page))?.is_deleted() {
+            return Err(LiveError::KeyMissing { root });
+        }
+        Ok((leaf, newest))
+    }
+
+    /// What a record about the node at a place begins with, with the next value of the update counter.
+    fn node_facts(&mut self, tree: &Tree, leaf: &Leaf, version: VersionId) -> Result<NodeFacts> {
+        let time_before = self.cache.page(leaf.frame).db_time();
+        let time = self.next_time(tree.slot)?;
+        Ok(NodeFacts {
+            slot: tree.slot,
+            tree: tree.root,
+            page: leaf.page,
+            line: leaf.line,
+            time,
+            time_before,
+            version,
+        })
+    }
+
+    /// Appends one record, when the database is logged, and changes the page.
+    fn carry_out(
+        &mut self,
+        t: &mut TransactionState,
+        facts: &NodeFacts,
+        leaf: &Leaf,
+        record: &Record<'_>,
+        change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
+    ) -> Result<()> {
+        let mut position = ese_format::LogPosition::NONE;
+        if self.is_logged(facts.slot)? {
+            self.begin_batch(t)?;
+            self.push(record)?;
+            position = self.append(t)?;
+        }
+        let mut image = self.cache.page_mut(leaf.frame, position);
+        change(&mut image).map_err(LiveError::edit(leaf.page))?;
+        image.set_db_time(facts.time);
+        Ok(())
+    }
+
+    /// Remembers what was done to a node.
+    fn remember(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        leaf: &Leaf,
+        id: VersionId,
+        change: Change,
+        bytes: [&[u8]; 3],
+    ) -> Result<u32> {
+        let new = NewVersion {
+            id,
+            change,
+            level: t.level(),
+            slot: tree.slot,
+            tree: tree.root,
+            owner: t.token,
+            begin: t.begin,
+            page: leaf.page,
+        };
+        let [key, data, before] = bytes;
+        let index = self.versions.add(&new, key, data, before);
+        t.versions.push(index);
+        if matches!(change, Change::Replace | Change::FlagDelete) && self.is_logged(tree.slot)? {
+            let first = self.cache.waiting(leaf.frame);
+            let first = self.versions.wait(index, leaf.frame, first);
+            self.cache.set_waiting(leaf.frame, Some(first));
+        }
+        Ok(index)
+    }
+
+    /// The before-image of a version is in the log, or is not needed any more.
+    pub(super) fn stop_waiting(&mut self, index: u32) {
+        if let Some(frame) = self.versions.get(index).and_then(|v| v.waits) {
+            let first = self.versions.stop_waiting(index, self.cache.waiting(frame));
+            self.cache.set_waiting(frame, first);
+        }
+    }
+
+    /// Whether `needed` more bytes fit on a leaf, beside what undoing changes may claim back.
+    fn has_room(&mut self, tree: &Tree, leaf: &Leaf, needed: usize) -> Result<bool> {
+        let image = self.cache.page(leaf.frame);
+        let (free, reserved) = (image.free(), image.uncommitted_free());
+        if needed + reserved <= free {
+            return Ok(true);
+        }
+        if needed > free || reserved == 0 {
+            return Ok(false);
+        }
+        // Some of it may be of transactions that have ended.
+        let reserved = self.reserved_on(tree, leaf)?;
+        self.cache.page_mut_quietly(leaf.frame).set_uncommitted_free(reserved);
+        Ok(needed + reserved <= free)
+    }
+
+    /// Bytes of a leaf that undoing changes of open transactions may claim back.
+    #[doc(alias = "CbNDReservedSizeOfNode")]
+    fn reserved_on(&self, tree: &Tree, leaf: &Leaf) -> Result<usize> {
+        let image = self.cache.page(leaf.frame);
+        let mut key = Vec::new();
+        let mut reserved = 0;
+        for line in 0..image.line_count() {
+            let node = image.node(line).map_err(LiveError::edit(leaf.page))?;
+            if node.flags & node_flags::VERSIONED != 0 {
+                key.clear();
+                node.push_key(&mut key);
+                let data = tree.bookmark_data(node.data);
+                let newest = self.versions.newest(tree.slot, tree.root.root, &key, data);
+                reserved += self.versions.largest_before(newest).saturating_sub(node.data.len());
+            }
+        }
+        Ok(reserved)
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        self.may_change(t)?;
+        let bookmark_data = tree.bookmark_data(data);
+        let leaf = self.descend(tree, key, bookmark_data)?;
+        if leaf.exact {
+            return self.insert_over(t, tree, &leaf, key, data);
+        }
+        let image = self.cache.page(leaf.frame);
+        let prefix_len = usable_prefix(image.key_prefix(), key);
+        let needed = NewNode::compressed(key, prefix_len, data, 0).body_len() + 4;
+        check_length(&image, key, data)?;
+        let id = self.versions.next_id();
+        if !self.has_room(tree, &leaf, needed)? {
+            let leaf = self.insert_with_split(t, tree, key, data, id, VersionId::NONE)?;
+            self.remember(t, tree, &leaf, id, Change::Insert, [key, bookmark_data, &[]])?;
+            self.counters.inserts += 1;
+            return Ok(());
+        }
+        let facts = self.node_facts(tree, &leaf, id)?;
+        let (key_prefix, key_suffix) = key.split_at_checked(prefix_len).unwrap_or((&[], key));
+        let record = Record::Insert(Insert { node: facts.prefix(t), key_prefix, key_suffix, data });
+        self.carry_out(t, &facts, &leaf, &record, |image| {
+            image.insert(leaf.line, &NewNode::compressed(key, prefix_len, data, node_flags::VERSIONED))
+        })?;
+        self.remember(t, tree, &leaf, id, Change::Insert, [key, bookmark_data, &[]])?;
+        self.counters.inserts += 1;
+        Ok(())
+    }
+
+    /// Inserts where a node with the bookmark is, which must be deleted for good as the transaction sees it.
+    fn insert_over(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        leaf: &Leaf,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        let root = tree.root.root;
+        let reader = self.reader(t);
+        let bookmark_data = tree.bookmark_data(data);
+        let image = self.cache.page(leaf.frame);
+        check_length(&image, key, data)?;
+        let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+        let newest = self.versions.newest(tree.slot, root, key, bookmark_data);
+        // An insert never answers with a write conflict.
+        if !node.is_deleted() || self.versions.conflicts(newest, reader, false) {
+            return Err(LiveError::KeyDuplicate { root });
+        }
+        let id = self.versions.next_id();
+        if !tree.is_unique() {
+            let facts = self.node_facts(tree, leaf, id)?;
+            let record = Record::FlagInsert(FlagInsert { node: facts.prefix(t), key, data });
+            self.carry_out(t, &facts, leaf, &record, |image| {
+                image.change_node_flags(leaf.line, node_flags::VERSIONED, node_flags::DELETED)
+            })?;
+            self.remember(t, tree, leaf, id, Change::Insert, [key, data, &[]])?;
+            self.counters.inserts += 1;
+            return Ok(());
+        }
+        let before = node.data.to_vec();
+        let replace_id = self.versions.next_id();
+        let mut leaf = *leaf;
+        if self.has_room_for_data(tree, &leaf, newest, before.len(), data.len())? {
+            let facts = self.node_facts(tree, &leaf, id)?;
+            let node = facts.prefix(t);
+            let record = FlagInsertAndReplaceData { node, replace_version: replace_id, key, data };
+            let record = Record::FlagInsertAndReplaceData(record);
+            self.carry_out(t, &facts, &leaf, &record, |image| {
+                image.replace_data(leaf.line, data)?;
+                image.change_node_flags(leaf.line, node_flags::VERSIONED, node_flags::DELETED)
+            })?;
+        } else {
+            leaf = self.insert_with_split(t, tree, key, data, id, replace_id)?;
+        }
+        self.remember(t, tree, &leaf, id, Change::Insert, [key, &[], &[]])?;
+        self.remember(t, tree, &leaf, replace_id, Change::Replace, [key, &[], &before])?;
+        self.reserve(&leaf, newest, &before, data.len());
+        self.counters.inserts += 1;
+        Ok(())
+    }
+
+    /// Whether a node's data may change from `old` to `new` bytes. What the node's own versions reserve may be used.
+    fn has_room_for_data(
+        &mut self,
+        tree: &Tree,
+        leaf: &Leaf,
+        newest: Option<u32>,
+        old: usize,
+        new: usize,
+    ) -> Result<bool> {
+        let own = self.versions.largest_before(newest).saturating_sub(old);
+        self.has_room(tree, leaf, new.saturating_sub(old).saturating_sub(own))
+    }
+
+    /// Keeps room on the page for taking back a replace. `newest` is the node's version before it.
+    fn reserve(&mut self, leaf: &Leaf, newest: Option<u32>, before: &[u8], new: usize) {
+        let largest = self.versions.largest_before(newest);
+        let was = largest.saturating_sub(before.len());
+        let is = largest.max(before.len()).saturating_sub(new);
+        let mut image = self.cache.page_mut_quietly(leaf.frame);
+        let reserved = image.uncommitted_free();
+        image.set_uncommitted_free((reserved + is).saturating_sub(was));
+    }
+
+    /// Inserts into a page that has no room, through the tree writer, which splits. Returns where the node is.
+    fn insert_with_split(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+        version: VersionId,
+        replace_version: VersionId,
+    ) -> Result<Leaf> {
+        let mut store = LiveStore::new(self, t, tree.slot);
+        store.versioned = Some(Versioned { tree: tree.root, version, replace_version });
+        TreeWriter::new(store).insert(&tree.root, key, data)?;
+        self.after_split(tree, key, tree.bookmark_data(data))
+    }
+
+    /// Finds a node that a split has moved, marks it as versioned, and counts anew what its page must keep free.
+    fn after_split(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<Leaf> {
+        let leaf = self.descend(tree, key, data)?;
+        self.cache
+            .page_mut_quietly(leaf.frame)
+            .change_node_flags(leaf.line, node_flags::VERSIONED, 0)
+            .map_err(LiveError::edit(leaf.page))?;
+        let image = self.cache.page(leaf.frame);
+        let beside = [image.previous(), image.next()];
+        let reserved = self.reserved_on(tree, &leaf)?;
+        self.cache.page_mut_quietly(leaf.frame).set_uncommitted_free(reserved);
+        for page in beside.into_iter().filter(|page| !page.is_none()) {
+            let frame = self.fetch(tree.slot, page)?;
+            let reserved = self.reserved_on(tree, &Leaf { frame, page, ..leaf })?;
+            self.cache.page_mut_quietly(frame).set_uncommitted_free(reserved);
+        }
+        Ok(leaf)
+    }
+
+    pub(super) fn replace(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        let (mut leaf, newest) = self.own(t, tree, key, &[], false)?;
+        let image = self.cache.page(leaf.frame);
+        check_length(&image, key, data)?;
+        let before = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?.data.to_vec();
+        let id = self.versions.next_id();
+        self.counters.replaces += 1;
+        if before == data {
+            // Nothing to log; the right to change the node is taken all the same.
+            self.remember(t, tree, &leaf, id, Change::Lock, [key, &[], &[]])?;
+            self.mark_versioned(&leaf)?;
+            return Ok(());
+        }
+        if self.has_room_for_data(tree, &leaf, newest, before.len(), data.len())? {
+            let facts = self.node_facts(tree, &leaf, id)?;
+            let form = DiffForm::of_page_size(self.settings.page_size);
+            let mut scratch = std::mem::take(&mut self.scratch);
+            let record = replace_record(facts.prefix(t), &before, data, form, &mut scratch);
+            let outcome = self.carry_out(t, &facts, &leaf, &record, |image| {
+                image.replace_data(leaf.line, data)?;
+                image.change_node_flags(leaf.line, node_flags::VERSIONED, 0)
+            });
+            self.scratch = scratch;
+            outcome?;
+        } else {
+            let mut store = LiveStore::new(self, t, tree.slot);
+            let replace_version = VersionId::NONE;
+            store.versioned = Some(Versioned { tree: tree.root, version: id, replace_version });
+            TreeWriter::new(store).replace(&tree.root, key, data)?;
+            leaf = self.after_split(tree, key, &[])?;
+        }
+        self.remember(t, tree, &leaf, id, Change::Replace, [key, &[], &before])?;
+        self.reserve(&leaf, newest, &before, data.len());
+        Ok(())
+    }
+
+    fn mark_versioned(&mut self, leaf: &Leaf) -> Result<()> {
+        self.cache
+            .page_mut_quietly(leaf.frame)
+            .change_node_flags(leaf.line, node_flags::VERSIONED, 0)
+            .map_err(LiveError::edit(leaf.page))
+    }
+
+    pub(super) fn delete(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        let data = tree.bookmark_data(data);
+        let (leaf, _) = self.own(t, tree, key, data, false)?;
+        let id = self.versions.next_id();
+        let facts = self.node_facts(tree, &leaf, id)?;
+        let record = Record::FlagDelete(Delete { node: facts.prefix(t) });
+        self.carry_out(t, &facts, &leaf, &record, |image| {
+            image.change_node_flags(leaf.line, node_flags::VERSIONED | node_flags::DELETED, 0)
+        })?;
+        self.remember(t, tree, &leaf, id, Change::FlagDelete, [key, data, &[]])?;
+        self.counters.deletes += 1;
+        Ok(())
+    }
+
+    fn add(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        offset: usize,
+        delta: i64,
+        wide: bool,
+    ) -> Result<i64> {
+        let (leaf, newest) = self.own(t, tree, key, &[], true)?;
+        let reader = self.reader(t);
+        let image = self.cache.page(leaf.frame);
+        let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+        let length = node.data.len();
+        let none = LiveError::NoCounter { offset, length };
+        let stored_offset = u16::try_from(offset).map_err(|_| none.clone())?;
+        let mut seen = std::mem::take(&mut self.scratch);
+        seen.clear();
+        seen.extend_from_slice(node.data);
+        if let Some(newest) = newest {
+            self.versions.resolve(newest, reader, node.data, false, &mut seen);
+        }
+        let bytes = seen.get(offset..).unwrap_or(&[]);
+        let old = if wide {
+            bytes.first_chunk().map(|b| i64::from_le_bytes(*b))
+        } else {
+            bytes.first_chunk().map(|b| i32::from_le_bytes(*b).into())
+        };
+        self.scratch = seen;
+        let old = old.ok_or(none)?;
+        let id = self.versions.next_id();
+        let facts = self.node_facts(tree, &leaf, id)?;
+        let node = facts.prefix(t);
+        let record = if wide {
+            Record::Delta64(Delta64 {
+                node,
+                delta,
+                offset: stored_offset,
+                bookmark_key: key,
+                bookmark_data: &[],
+            })
+        } else {
+            // The caller has a delta of 32 bits.
+            let delta = delta as i32;
+            Record::Delta(Delta { node, delta, offset: stored_offset, bookmark_key: key, bookmark_data: &[] })
+        };
+        self.carry_out(t, &facts, &leaf, &record, |image| {
+            image.add_to_counter(leaf.line, offset, delta, wide)?;
+            image.change_node_flags(leaf.line, node_flags::VERSIONED, 0)
+        })?;
+        let index = self.remember(t, tree, &leaf, id, Change::Delta { wide }, [key, &[], &[]])?;
+        if let Some(version) = self.versions.get_mut(index) {
+            version.delta = delta;
+            version.delta_offset = stored_offset;
+        }
+        self.counters.deltas += 1;
+        Ok(old)
+    }
+
+    fn write_lock(&mut self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
+        let (leaf, newest) = self.own(t, tree, key, &[], false)?;
+        // A change of its own that is there already holds the right.
+        let owner = t.token;
+        if self.versions.chain(newest).any(|v| !v.is_committed() && v.owner == owner) {
+            return Ok(());
+        }
+        let id = self.versions.next_id();
+        self.remember(t, tree, &leaf, id, Change::Lock, [key, &[], &[]])?;
+        self.mark_versioned(&leaf)
+    }
+}
+
+fn check_length(image: &PageImage<&[u8]>, key: &[u8], data: &[u8]) -> Result<()> {
+    let (length, limit) = (2 + key.len() + data.len(), image.largest_body());
+    if length > limit {
+        return Err(TreeWriteError::NodeTooLong { length, limit }.into());
+    }
+    Ok(())
+}

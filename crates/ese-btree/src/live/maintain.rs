@@ -1,0 +1,321 @@
+//! Attached databases, pages on their way out, clean-up.
+
+use std::sync::Arc;
+
+use ese_format::{LogPosition, PageNumber};
+use ese_io::File;
+use ese_log::record::{DatabaseSlot, Delete, Record, TransactionTime, VersionId};
+
+use super::core::{Cleanup, Core, Result, Slot};
+use super::records::NodeFacts;
+use super::search::Way;
+use super::version_store::Change;
+use super::{LiveCounters, LiveError, LiveTrees, SlotFacts, TransactionState};
+use crate::tree_write::TreeRoot;
+
+impl LiveTrees {
+    /// Puts a database file into a slot.
+    ///
+    /// # Errors
+    /// [`LiveError::Slot`] when it is taken; when the file's length cannot be had.
+    pub fn attach(&self, slot: DatabaseSlot, file: Arc<dyn File>, facts: SlotFacts) -> Result<()> {
+        let mut core = self.core.lock();
+        if core.slot(slot).is_ok() {
+            return Err(LiveError::Slot(slot));
+        }
+        core.cache.attach(slot, file)?;
+        core.cache.set_gate(slot, facts.gate.clone())?;
+        let index = usize::from(slot.0);
+        if core.slots.len() <= index {
+            core.slots.resize_with(index + 1, || None);
+        }
+        if let Some(place) = core.slots.get_mut(index) {
+            *place = Some(Slot {
+                db_time: facts.db_time,
+                last_object: facts.last_object_id,
+                logged: facts.logged,
+                gate: facts.gate,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes everything, makes it durable and empties the slot. No transaction may have changed the database and be open.
+    ///
+    /// # Errors
+    /// What the log or the file system answers; the slot is not emptied then.
+    pub fn detach(&self, slot: DatabaseSlot) -> Result<SlotFacts> {
+        self.clean_versions(usize::MAX)?;
+        self.flush(slot)?;
+        let mut core = self.core.lock();
+        let facts = core.facts(slot)?;
+        core.cleanup.retain(|(_, work)| match work {
+            Cleanup::Version(_) => true,
+            Cleanup::Node { slot: of, .. } => *of != slot,
+        });
+        core.cache.abandon(slot);
+        if let Some(place) = core.slots.get_mut(usize::from(slot.0)) {
+            *place = None;
+        }
+        Ok(facts)
+    }
+
+    /// Empties a slot without writing: what has changed is lost, or left to recovery.
+    pub fn abandon(&self, slot: DatabaseSlot) {
+        let mut core = self.core.lock();
+        core.cache.abandon(slot);
+        if let Some(place) = core.slots.get_mut(usize::from(slot.0)) {
+            *place = None;
+        }
+    }
+
+    /// Writes every changed page of a database and makes the file durable. Waits for a [gate](SlotFacts::gate) that keeps
+    /// pages back.
+    ///
+    /// # Errors
+    /// What the log or the file system answers.
+    pub fn flush(&self, slot: DatabaseSlot) -> Result<()> {
+        loop {
+            let left = {
+                let mut core = self.core.lock();
+                core.slot(slot)?;
+                core.cache.begin_operation();
+                let frames = core.cache.changed_of(slot);
+                for &frame in &frames {
+                    core.log_undo_info(frame)?;
+                }
+                core.cache.write_frames(&frames)?;
+                core.cache.sync(slot)?;
+                core.cache.changed_of(slot).len()
+            };
+            if left == 0 {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// What the header of a database must know.
+    ///
+    /// # Errors
+    /// [`LiveError::Slot`].
+    pub fn facts(&self, slot: DatabaseSlot) -> Result<SlotFacts> {
+        self.core.lock().facts(slot)
+    }
+
+    /// The oldest log position that recovery would need: the first change of a page that is not in its file, or the begin
+    /// of an open transaction. `None`: nothing. Pages that were written count as being in their files; see
+    /// [`checkpoint_position`](Self::checkpoint_position).
+    #[must_use]
+    pub fn oldest_needed(&self) -> Option<LogPosition> {
+        self.core.lock().oldest_needed()
+    }
+
+    /// As [`oldest_needed`](Self::oldest_needed), and the files are durable up to there: the checkpoint may move to it.
+    ///
+    /// # Errors
+    /// What the file system answers.
+    pub fn checkpoint_position(&self) -> Result<Option<LogPosition>> {
+        let (position, files) = {
+            let mut core = self.core.lock();
+            (core.oldest_needed(), core.cache.take_unsynced())
+        };
+        for file in files {
+            file.sync().map_err(crate::PageCacheError::Io)?;
+        }
+        Ok(position)
+    }
+
+    /// Writes pages that were changed first before `older_than`, the oldest first, at most `budget_pages`. Returns how
+    /// many were written; they are not durable yet.
+    ///
+    /// # Errors
+    /// What the log or the file system answers.
+    pub fn write_back(&self, older_than: LogPosition, budget_pages: usize) -> Result<usize> {
+        self.core.lock().write_back(older_than, budget_pages)
+    }
+
+    /// Forgets versions that nobody can see, at most `budget`, and removes what they kept. Whether there is more to do.
+    ///
+    /// # Errors
+    /// Errors of pages and of the log; what is left is done another time.
+    #[doc(alias = "ErrVERRCEClean")]
+    pub fn clean_versions(&self, budget: usize) -> Result<bool> {
+        self.core.lock().clean_versions(budget)
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counters(&self) -> LiveCounters {
+        let core = self.core.lock();
+        let (pages_read, pages_written) = core.cache.transfers();
+        let (versions, version_bytes) = core.versions.size();
+        LiveCounters {
+            cache_hits: core.cache.hits(),
+            pages_read,
+            pages_written,
+            pages_cached: core.cache.fill().0 as u64,
+            versions: versions as u64,
+            version_bytes: version_bytes as u64,
+            ..core.counters
+        }
+    }
+}
+
+impl Core {
+    fn facts(&self, slot: DatabaseSlot) -> Result<SlotFacts> {
+        let found = self.slot(slot)?;
+        Ok(SlotFacts {
+            db_time: found.db_time,
+            last_object_id: found.last_object,
+            logged: found.logged,
+            gate: found.gate.clone(),
+            last_page: self.cache.last_page(slot).unwrap_or(PageNumber(0)),
+        })
+    }
+
+    fn oldest_needed(&mut self) -> Option<LogPosition> {
+        let begun = self.sessions.iter().flatten().map(|s| s.position).filter(|p| !p.is_none()).min();
+        self.cache.oldest_change().into_iter().chain(begun).min()
+    }
+
+    fn write_back(&mut self, older_than: LogPosition, budget: usize) -> Result<usize> {
+        self.cache.begin_operation();
+        let frames = self.cache.changed_before(older_than, budget);
+        for &frame in &frames {
+            self.log_undo_info(frame)?;
+        }
+        Ok(self.cache.write_frames(&frames)?)
+    }
+
+    pub(super) fn clean_versions(&mut self, budget: usize) -> Result<bool> {
+        let oldest = self.oldest_reader();
+        let mut system = match self.system.take() {
+            Some(system) => system,
+            None => self.open_session(self.settings.system_session),
+        };
+        let outcome = self.clean_with(&mut system, oldest, budget);
+        if system.level() > 0 {
+            // What was cleaned stays so, even when the rest failed.
+            let ended = self.commit(&mut system);
+            if let Err(error) = ended {
+                system.marks.clear();
+                self.system = Some(system);
+                return Err(error);
+            }
+        }
+        self.system = Some(system);
+        outcome
+    }
+
+    fn clean_with(
+        &mut self,
+        system: &mut TransactionState,
+        oldest: TransactionTime,
+        budget: usize,
+    ) -> Result<bool> {
+        for _ in 0..budget {
+            match self.cleanup.front() {
+                None => return Ok(false),
+                Some((time, _)) if !time.is_before(oldest) => return Ok(false),
+                Some(_) => {}
+            }
+            let Some((_, work)) = self.cleanup.pop_front() else { return Ok(false) };
+            match work {
+                Cleanup::Version(index) => self.clean_version(system, index)?,
+                Cleanup::Node { slot, tree, key, data } => {
+                    self.clean_node(system, slot, &tree, &key, &data)?
+                }
+            }
+        }
+        Ok(self.cleanup.front().is_some_and(|(time, _)| time.is_before(oldest)))
+    }
+
+    fn clean_version(&mut self, system: &mut TransactionState, index: u32) -> Result<()> {
+        let Some(version) = self.versions.get(index) else { return Ok(()) };
+        let (slot, tree, change) = (version.slot, version.tree, version.change);
+        match change {
+            Change::DeleteTree { .. } => {
+                self.versions.remove(index);
+                self.system_transaction(system)?;
+                self.free_tree(system, slot, &tree)
+            }
+            Change::FlagDelete => {
+                let (key, data) = (version.key().to_vec(), version.data().to_vec());
+                self.versions.remove(index);
+                self.clean_node(system, slot, &tree, &key, &data)
+            }
+            _ => {
+                self.versions.remove(index);
+                Ok(())
+            }
+        }
+    }
+
+    fn system_transaction(&mut self, system: &mut TransactionState) -> Result<()> {
+        if system.level() == 0 { self.begin(system, false) } else { Ok(()) }
+    }
+
+    /// Removes a node for good if it is flag-deleted and has no versions.
+    fn clean_node(
+        &mut self,
+        system: &mut TransactionState,
+        slot: DatabaseSlot,
+        tree: &TreeRoot,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        if self.slot(slot).is_err() || self.versions.newest(slot, tree.root, key, data).is_some() {
+            return Ok(());
+        }
+        let leaf = self.descend_in(slot, tree, Way::Bookmark(key, data))?;
+        if !leaf.exact {
+            return Ok(());
+        }
+        let image = self.cache.page(leaf.frame);
+        let edit = LiveError::edit(leaf.page);
+        if !image.node(leaf.line).map_err(&edit)?.is_deleted() {
+            return Ok(());
+        }
+        if image.line_count() == 1 && leaf.page != tree.root {
+            return Ok(());
+        }
+        let time_before = image.db_time();
+        self.system_transaction(system)?;
+        let mut position = LogPosition::NONE;
+        let time = self.next_time(slot)?;
+        if self.is_logged(slot)? {
+            let facts = NodeFacts {
+                slot,
+                tree: *tree,
+                page: leaf.page,
+                line: leaf.line,
+                time,
+                time_before,
+                version: VersionId::NONE,
+            };
+            self.begin_batch(system)?;
+            self.push(&Record::Delete(Delete { node: facts.prefix(system) }))?;
+            position = self.append(system)?;
+        }
+        let mut image = self.cache.page_mut(leaf.frame, position);
+        image.delete(leaf.line).map_err(&edit)?;
+        image.set_db_time(time);
+        self.counters.nodes_cleaned += 1;
+        Ok(())
+    }
+
+    /// A state that takes no part in anything: for reading.
+    pub(super) fn detached_state(&self) -> TransactionState {
+        TransactionState {
+            id: self.settings.system_session,
+            token: super::version_store::NOBODY,
+            marks: Vec::new(),
+            read_only: true,
+            begin: TransactionTime(0),
+            logged: 0,
+            position: LogPosition::NONE,
+            versions: Vec::new(),
+        }
+    }
+}

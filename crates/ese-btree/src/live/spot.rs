@@ -1,0 +1,350 @@
+//! Reading: points, and places that move.
+
+use ese_format::{DbTime, PageNumber};
+
+use super::core::{Core, Result};
+use super::search::{Leaf, Way};
+use super::version_store::Reader;
+use super::{LiveError, LiveTrees, TransactionState, Tree};
+use crate::page_cache::FrameId;
+use crate::page_edit::node_flags;
+
+/// Which node a [`LiveTrees::seek`] looks for, compared by key and, in trees with non-unique keys, data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeekHow {
+    /// The first of the tree.
+    First,
+    /// The lowest that is not below.
+    AtLeast,
+    /// The lowest above.
+    Above,
+    /// The highest that is not above.
+    AtMost,
+    /// The highest below.
+    Below,
+    /// The last of the tree.
+    Last,
+}
+
+/// Where a cursor stands: key and data of a node that its transaction sees. The buffers are used again.
+#[derive(Clone, Debug, Default)]
+pub struct Spot {
+    /// Whole key of the node.
+    pub key: Vec<u8>,
+    /// Data of the node, as the transaction sees it.
+    pub data: Vec<u8>,
+    hint: Option<Hint>,
+}
+
+/// Where the node was: good as long as the page has not changed.
+#[derive(Clone, Copy, Debug)]
+struct Hint {
+    frame: FrameId,
+    page: PageNumber,
+    line: usize,
+    time: DbTime,
+}
+
+impl Spot {
+    /// A spot that stands nowhere.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the spot stand at a bookmark, whether or not there is a node: moves go on from there.
+    pub fn set_bookmark(&mut self, key: &[u8], data: &[u8]) {
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.data.clear();
+        self.data.extend_from_slice(data);
+        self.hint = None;
+    }
+
+    /// The page that the node was on, for estimates.
+    #[must_use]
+    pub fn page(&self) -> Option<PageNumber> {
+        self.hint.map(|h| h.page)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Forwards,
+    Backwards,
+}
+
+impl LiveTrees {
+    /// The data of the node with this key, as the transaction sees it, in `out`. In a tree with non-unique keys it is the
+    /// first one with the key. False, and `out` is undefined, when there is none.
+    ///
+    /// # Errors
+    /// When a page cannot be read or does not belong to the tree.
+    pub fn get(&self, t: &TransactionState, tree: &Tree, key: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        let mut core = self.core.lock();
+        let core = &mut *core;
+        let reader = core.reader(t);
+        let leaf = core.descend(tree, key, &[])?;
+        if tree.is_unique() {
+            return if leaf.exact { core.visible(tree, &leaf, key, reader, out) } else { Ok(false) };
+        }
+        let mut spot = Spot::new();
+        let found = core.walk(tree, reader, leaf, Direction::Forwards, &mut spot)? && spot.key == key;
+        out.clear();
+        out.extend_from_slice(&spot.data);
+        Ok(found)
+    }
+
+    /// Looks for a node and makes `spot` stand there. False, and the spot stays, when the transaction sees none.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn seek(
+        &self,
+        t: &TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+        how: SeekHow,
+        spot: &mut Spot,
+    ) -> Result<bool> {
+        let mut core = self.core.lock();
+        let reader = core.reader(t);
+        let data = tree.bookmark_data(data);
+        match how {
+            SeekHow::First => {
+                let leaf = core.descend(tree, &[], &[])?;
+                core.walk(tree, reader, leaf, Direction::Forwards, spot)
+            }
+            SeekHow::Last => {
+                let leaf = core.descend_in(tree.slot, &tree.root, Way::Last)?;
+                core.walk(tree, reader, leaf, Direction::Backwards, spot)
+            }
+            SeekHow::AtLeast | SeekHow::Above => {
+                let mut leaf = core.descend(tree, key, data)?;
+                leaf.line += usize::from(leaf.exact && how == SeekHow::Above);
+                core.walk(tree, reader, leaf, Direction::Forwards, spot)
+            }
+            SeekHow::AtMost | SeekHow::Below => {
+                let leaf = core.descend(tree, key, data)?;
+                if leaf.exact && how == SeekHow::AtMost {
+                    core.walk(tree, reader, leaf, Direction::Backwards, spot)
+                } else {
+                    core.walk_before(tree, reader, leaf, spot)
+                }
+            }
+        }
+    }
+
+    /// Moves to the next node that the transaction sees, from the spot's bookmark, even when its node is gone. False, and
+    /// the spot stays, at the end.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn next(&self, t: &TransactionState, tree: &Tree, spot: &mut Spot) -> Result<bool> {
+        let mut core = self.core.lock();
+        let reader = core.reader(t);
+        let leaf = match core.leaf_of_hint(tree, spot) {
+            Some(leaf) => Leaf { line: leaf.line + 1, ..leaf },
+            None => {
+                let leaf = core.descend(tree, &spot.key, tree.bookmark_data(&spot.data))?;
+                Leaf { line: leaf.line + usize::from(leaf.exact), ..leaf }
+            }
+        };
+        core.walk(tree, reader, leaf, Direction::Forwards, spot)
+    }
+
+    /// Moves to the node before, as [`next`](Self::next).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn previous(&self, t: &TransactionState, tree: &Tree, spot: &mut Spot) -> Result<bool> {
+        let mut core = self.core.lock();
+        let reader = core.reader(t);
+        let leaf = match core.leaf_of_hint(tree, spot) {
+            Some(leaf) => leaf,
+            None => core.descend(tree, &spot.key, tree.bookmark_data(&spot.data))?,
+        };
+        core.walk_before(tree, reader, leaf, spot)
+    }
+
+    /// Reads the node at the spot's bookmark again, as the transaction sees it now. False, and the spot's data are
+    /// undefined, when it is gone.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn refresh(&self, t: &TransactionState, tree: &Tree, spot: &mut Spot) -> Result<bool> {
+        let mut core = self.core.lock();
+        let reader = core.reader(t);
+        let leaf = match core.leaf_of_hint(tree, spot) {
+            Some(leaf) => leaf,
+            None => core.descend(tree, &spot.key, tree.bookmark_data(&spot.data))?,
+        };
+        if !leaf.exact {
+            return Ok(false);
+        }
+        let mut data = std::mem::take(&mut spot.data);
+        let seen = core.visible(tree, &leaf, &spot.key, reader, &mut data);
+        spot.data = data;
+        spot.hint = core.hint(&leaf);
+        seen
+    }
+}
+
+impl Core {
+    fn hint(&self, leaf: &Leaf) -> Option<Hint> {
+        let time = self.cache.page(leaf.frame).db_time();
+        Some(Hint { frame: leaf.frame, page: leaf.page, line: leaf.line, time })
+    }
+
+    #[inline]
+    fn leaf_of_hint(&mut self, tree: &Tree, spot: &Spot) -> Option<Leaf> {
+        let hint = spot.hint?;
+        self.cache.begin_operation();
+        let good = self.cache.still_holds(hint.frame, tree.slot, hint.page)
+            && self.cache.page(hint.frame).db_time() == hint.time;
+        good.then_some(Leaf { frame: hint.frame, page: hint.page, line: hint.line, exact: true })
+    }
+
+    /// Whether the reader sees the node at a place, and its data.
+    #[inline]
+    pub(super) fn visible(
+        &mut self,
+        tree: &Tree,
+        leaf: &Leaf,
+        key: &[u8],
+        reader: Reader,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let image = self.cache.page(leaf.frame);
+        let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+        if node.flags & node_flags::VERSIONED != 0 {
+            let data = tree.bookmark_data(node.data);
+            if let Some(newest) = self.versions.newest(tree.slot, tree.root.root, key, data) {
+                let deleted = node.is_deleted();
+                return Ok(self.versions.resolve(newest, reader, node.data, deleted, out));
+            }
+            let (line, page) = (leaf.line, leaf.page);
+            let deleted = node.is_deleted();
+            out.clear();
+            out.extend_from_slice(node.data);
+            // Nobody needs to look again.
+            self.cache
+                .page_mut_quietly(leaf.frame)
+                .change_node_flags(line, 0, node_flags::VERSIONED)
+                .map_err(LiveError::edit(page))?;
+            return Ok(!deleted);
+        }
+        if node.is_deleted() {
+            return Ok(false);
+        }
+        out.clear();
+        out.extend_from_slice(node.data);
+        Ok(true)
+    }
+
+    /// Backwards from the line before a place.
+    fn walk_before(&mut self, tree: &Tree, reader: Reader, leaf: Leaf, spot: &mut Spot) -> Result<bool> {
+        if leaf.line > 0 {
+            let leaf = Leaf { line: leaf.line - 1, ..leaf };
+            return self.walk(tree, reader, leaf, Direction::Backwards, spot);
+        }
+        let previous = self.cache.page(leaf.frame).previous();
+        match self.enter(tree, previous, Direction::Backwards)? {
+            Some(leaf) => self.walk(tree, reader, leaf, Direction::Backwards, spot),
+            None => Ok(false),
+        }
+    }
+
+    /// The first or last line of a page; none when there is no page. An empty page has its line 0 entered as if it had
+    /// one: the walk goes on from there.
+    fn enter(&mut self, tree: &Tree, page: PageNumber, direction: Direction) -> Result<Option<Leaf>> {
+        if page.is_none() {
+            return Ok(None);
+        }
+        self.cache.begin_operation();
+        let frame = self.fetch(tree.slot, page)?;
+        let image = self.cache.page(frame);
+        if image.object() != tree.root.object {
+            let what = "a leaf is linked to another tree";
+            return Err(crate::tree_write::TreeWriteError::Corrupt { page, what }.into());
+        }
+        let line = match direction {
+            Direction::Forwards => 0,
+            Direction::Backwards => image.line_count().saturating_sub(1),
+        };
+        Ok(Some(Leaf { frame, page, line, exact: true }))
+    }
+
+    /// Goes from a place on, itself included, to the first node that the reader sees.
+    fn walk(
+        &mut self,
+        tree: &Tree,
+        reader: Reader,
+        mut leaf: Leaf,
+        direction: Direction,
+        spot: &mut Spot,
+    ) -> Result<bool> {
+        // The links of a sound tree end; those of a broken one may not.
+        let mut pages = 0_u32;
+        loop {
+            let image = self.cache.page(leaf.frame);
+            if leaf.line >= image.line_count() {
+                let page = match direction {
+                    Direction::Forwards => image.next(),
+                    Direction::Backwards => image.previous(),
+                };
+                pages += 1;
+                if pages > PageNumber::MAX.0 {
+                    let what = "the leaves are linked in a circle";
+                    return Err(crate::tree_write::TreeWriteError::Corrupt { page, what }.into());
+                }
+                match self.enter(tree, page, direction)? {
+                    Some(next) => leaf = next,
+                    None => return Ok(false),
+                }
+                continue;
+            }
+            let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+            let seen = if node.flags & (node_flags::VERSIONED | node_flags::DELETED) == 0 {
+                spot.key.clear();
+                node.push_key(&mut spot.key);
+                spot.data.clear();
+                spot.data.extend_from_slice(node.data);
+                true
+            } else {
+                let mut key = std::mem::take(&mut self.scratch_key);
+                let mut data = std::mem::take(&mut self.scratch);
+                key.clear();
+                node.push_key(&mut key);
+                let seen = self.visible(tree, &leaf, &key, reader, &mut data);
+                if matches!(seen, Ok(true)) {
+                    std::mem::swap(&mut key, &mut spot.key);
+                    std::mem::swap(&mut data, &mut spot.data);
+                }
+                self.scratch_key = key;
+                self.scratch = data;
+                seen?
+            };
+            if seen {
+                spot.hint = self.hint(&leaf);
+                return Ok(true);
+            }
+            match (direction, leaf.line.checked_sub(1)) {
+                (Direction::Forwards, _) => leaf.line += 1,
+                (Direction::Backwards, Some(line)) => leaf.line = line,
+                (Direction::Backwards, None) => {
+                    let page = self.cache.page(leaf.frame).previous();
+                    pages += 1;
+                    if pages > PageNumber::MAX.0 {
+                        return Ok(false);
+                    }
+                    match self.enter(tree, page, direction)? {
+                        Some(next) => leaf = next,
+                        None => return Ok(false),
+                    }
+                }
+            }
+        }
+    }
+}
