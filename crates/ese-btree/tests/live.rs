@@ -16,11 +16,13 @@ fn run(seed: u64, page_bytes: u32, cache_bytes: usize, steps: usize, sessions: u
             }
         }
     }
+    pair.compare_with_log();
     pair.roll_back_all();
     pair.check_all(0);
     pair.world.trees.clean_versions(usize::MAX).unwrap();
     pair.check_all(0);
     assert_eq!(pair.world.trees.counters().versions, 0);
+    pair.compare_with_log();
 }
 
 #[test]
@@ -39,4 +41,22 @@ fn several_sessions() {
 #[test]
 fn a_cache_that_is_too_small() {
     run(0x00C0_FFEE, 4096, 0, 10_000, 3);
+}
+
+#[test]
+fn crashes() {
+    for seed in 1..4_u64 {
+        let seed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut pair = Pair::new(World::new(4096, if seed % 2 == 0 { 0 } else { 1 << 20 }, 0), 3);
+        let mut random = Random(seed);
+        for step in 0..4000 {
+            pair.step(&mut random);
+            if random.below(40) == 0 {
+                pair.world.log.sync();
+            }
+            if step % 100 == 0 {
+                pair.crash();
+            }
+        }
+    }
 }

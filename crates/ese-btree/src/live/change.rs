@@ -1,17 +1,21 @@
 //! Changes of nodes under transactions.
 
 use ese_log::record::{
-    Delete, Delta, Delta64, DiffForm, FlagInsert, FlagInsertAndReplaceData, Insert, Record, VersionId,
+    Delete, Delta, Delta64, DiffForm, FlagInsert, FlagInsertAndReplaceData, Insert, Record, SplitOperation,
+    VersionId,
 };
 
 use super::core::{Core, Result};
 use super::records::{NodeFacts, replace_record};
 use super::search::Leaf;
-use super::store::{LiveStore, Versioned};
+use super::store::LiveStore;
 use super::version_store::{Change, NewVersion};
 use super::{LiveError, LiveTrees, TransactionState, Tree};
 use crate::page_edit::{NewNode, PageEditError, PageImage, node_flags, usable_prefix};
-use crate::tree_write::{TreeWriteError, TreeWriter};
+use crate::tree_write::{NodeChange, PageStore, TreeWriteError, TreeWriter};
+
+/// Most splits that one node can need.
+const MOST_SPLITS: u32 = 120;
 
 impl LiveTrees {
     /// Inserts a node.
@@ -244,7 +248,8 @@ impl Core {
         check_length(&image, key, data)?;
         let id = self.versions.next_id();
         if !self.has_room(tree, &leaf, needed)? {
-            let leaf = self.insert_with_split(t, tree, key, data, id, VersionId::NONE)?;
+            let change = NodeChange { key, data, version: id, ..NodeChange::default() };
+            let leaf = self.put_with_split(t, tree, &change)?;
             self.remember(t, tree, &leaf, id, Change::Insert, [key, bookmark_data, &[]])?;
             self.counters.inserts += 1;
             return Ok(());
@@ -304,7 +309,11 @@ impl Core {
                 image.change_node_flags(leaf.line, node_flags::VERSIONED, node_flags::DELETED)
             })?;
         } else {
-            leaf = self.insert_with_split(t, tree, key, data, id, replace_id)?;
+            let operation = SplitOperation::FLAG_INSERT_AND_REPLACE_DATA;
+            let reserved = self.versions.largest_before(newest).saturating_sub(before.len());
+            let change =
+                NodeChange { operation, key, data, version: id, replace_version: replace_id, reserved };
+            leaf = self.put_with_split(t, tree, &change)?;
         }
         self.remember(t, tree, &leaf, id, Change::Insert, [key, &[], &[]])?;
         self.remember(t, tree, &leaf, replace_id, Change::Replace, [key, &[], &before])?;
@@ -336,20 +345,29 @@ impl Core {
         image.set_uncommitted_free((reserved + is).saturating_sub(was));
     }
 
-    /// Inserts into a page that has no room, through the tree writer, which splits. Returns where the node is.
-    fn insert_with_split(
+    /// Changes a node on a page that has no room, through the tree writer, which splits. Returns where the node is.
+    fn put_with_split(
         &mut self,
         t: &mut TransactionState,
         tree: &Tree,
-        key: &[u8],
-        data: &[u8],
-        version: VersionId,
-        replace_version: VersionId,
+        change: &NodeChange<'_>,
     ) -> Result<Leaf> {
-        let mut store = LiveStore::new(self, t, tree.slot);
-        store.versioned = Some(Versioned { tree: tree.root, version, replace_version });
-        TreeWriter::new(store).insert(&tree.root, key, data)?;
-        self.after_split(tree, key, tree.bookmark_data(data))
+        let mut writer = TreeWriter::new(LiveStore::new(self, t, tree.slot));
+        let data = tree.bookmark_data(change.data);
+        let mut left = MOST_SPLITS;
+        loop {
+            writer.store_mut().begin();
+            let place = writer.place(&tree.root, change.key, data)?;
+            if writer.put_at(&tree.root, &place, change)? {
+                break;
+            }
+            left -= 1;
+            if left == 0 {
+                let page = tree.root.root;
+                return Err(TreeWriteError::Corrupt { page, what: "splits make no room" }.into());
+            }
+        }
+        self.after_split(tree, change.key, data)
     }
 
     /// Finds a node that a split has moved, marks it as versioned, and counts anew what its page must keep free.
@@ -402,11 +420,10 @@ impl Core {
             self.scratch = scratch;
             outcome?;
         } else {
-            let mut store = LiveStore::new(self, t, tree.slot);
-            let replace_version = VersionId::NONE;
-            store.versioned = Some(Versioned { tree: tree.root, version: id, replace_version });
-            TreeWriter::new(store).replace(&tree.root, key, data)?;
-            leaf = self.after_split(tree, key, &[])?;
+            let operation = SplitOperation::REPLACE;
+            let reserved = self.versions.largest_before(newest).saturating_sub(before.len());
+            let change = NodeChange { operation, key, data, version: id, reserved, ..NodeChange::default() };
+            leaf = self.put_with_split(t, tree, &change)?;
         }
         self.remember(t, tree, &leaf, id, Change::Replace, [key, &[], &before])?;
         self.reserve(&leaf, newest, &before, data.len());

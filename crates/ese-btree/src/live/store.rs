@@ -1,13 +1,12 @@
 //! The pages of one database for changes of trees that need more than one page: splits, space, merges.
 
 use ese_format::{DbTime, LogPosition, PageNumber, PageSize};
-use ese_log::record::{DatabaseSlot, ExtendDatabase, Record, VersionId};
+use ese_log::record::{DatabaseSlot, ExtendDatabase, PageRecordFlags, Record};
 
 use super::TransactionState;
 use super::core::Core;
-use super::records::Operation;
-use crate::page_edit::PageImage;
-use crate::tree_write::{PageChange, PageStore, TreeRoot, TreeWriteError};
+use crate::page_edit::{PageImage, page_flags};
+use crate::tree_write::{PageChange, PageStore, RecordContext, TreeRoot, TreeWriteError};
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
 
@@ -16,24 +15,13 @@ pub(super) struct LiveStore<'a> {
     pub(super) core: &'a mut Core,
     pub(super) t: &'a mut TransactionState,
     pub(super) slot: DatabaseSlot,
-    /// The tree whose nodes get versions, and the versions of the operation at hand.
-    pub(super) versioned: Option<Versioned>,
     /// Position of the change at hand.
     pub(super) position: LogPosition,
 }
 
-/// The operation that a change of several pages is made for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Versioned {
-    pub(super) tree: TreeRoot,
-    pub(super) version: VersionId,
-    /// Of an insert over a deleted node.
-    pub(super) replace_version: VersionId,
-}
-
 impl<'a> LiveStore<'a> {
     pub(super) fn new(core: &'a mut Core, t: &'a mut TransactionState, slot: DatabaseSlot) -> Self {
-        Self { core, t, slot, versioned: None, position: LogPosition::NONE }
+        Self { core, t, slot, position: LogPosition::NONE }
     }
 }
 
@@ -75,35 +63,44 @@ impl PageStore for LiveStore<'_> {
         self.core.next_time(self.slot).unwrap_or(DbTime::INVALID)
     }
 
-    fn record(&mut self, change: &PageChange<'_>, time: DbTime) -> Result<()> {
+    fn record(&mut self, tree: &TreeRoot, change: &PageChange<'_>, time: DbTime) -> Result<()> {
         self.position = LogPosition::NONE;
-        if matches!(change, PageChange::Split { .. } | PageChange::VerticalSplit { .. }) {
+        if let PageChange::Split(plan) = change {
             self.core.counters.splits += 1;
-            self.log_waiting(change)?;
+            for level in &plan.levels {
+                self.log_waiting(level.page)?;
+            }
         }
         if !self.core.is_logged(self.slot)? {
             return Ok(());
         }
         self.core.begin_batch(self.t)?;
-        let operation = Operation::of_change(self, change, time)?;
-        operation.push(self.core)?;
+        let context = RecordContext {
+            session: self.t.id,
+            slot: self.slot,
+            transaction: self.t.begin,
+            level: self.t.level(),
+            flags: PageRecordFlags::empty(),
+        };
+        let mut batch = std::mem::take(&mut self.core.batch);
+        let outcome = change.record(self, tree, time, &context, &mut batch);
+        self.core.batch = batch;
+        outcome?;
         self.position = self.core.append(self.t)?;
         Ok(())
+    }
+
+    fn largest_data(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> usize {
+        let data = if tree.flags & page_flags::NON_UNIQUE_KEYS == 0 { &[] } else { data };
+        let newest = self.core.versions.newest(self.slot, tree.root, key, data);
+        self.core.versions.largest_before(newest)
     }
 }
 
 impl LiveStore<'_> {
-    /// Nodes are about to move to other pages: their before-images are logged now, because what waits is tied to a page.
-    fn log_waiting(&mut self, change: &PageChange<'_>) -> Result<()> {
-        let pages: Vec<PageNumber> = match change {
-            PageChange::VerticalSplit { root, .. } => vec![*root],
-            PageChange::Split { levels, .. } => levels.iter().map(|level| level.page).collect(),
-            _ => Vec::new(),
-        };
-        for page in pages {
-            let frame = self.core.fetch(self.slot, page)?;
-            self.core.log_undo_info(frame)?;
-        }
-        Ok(())
+    /// Nodes are about to move to another page: their before-images are logged now, because what waits is tied to a page.
+    fn log_waiting(&mut self, page: PageNumber) -> Result<()> {
+        let frame = self.core.fetch(self.slot, page)?;
+        Ok(self.core.log_undo_info(frame)?)
     }
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use ese_btree::live::{
     ChangeLog, LiveError, LiveSettings, LiveTrees, SeekHow, SlotFacts, Spot, TransactionState, Tree,
 };
+use ese_btree::{Redo, RedoDatabase, UndoError, UndoLog, compare_pages};
 use ese_format::{DbTime, JetError, LogGeneration, LogPosition, ObjectId, PageNumber, PageSize};
 use ese_io::{File, MemoryStorage, OpenMode, OpenOptions, Storage};
-use ese_log::record::{DatabaseSlot, SessionId};
+use ese_log::record::{DatabaseSlot, Record, SessionId};
 use ese_log::{Appended, RecordBatch};
 use parking_lot::Mutex;
 
@@ -46,6 +47,10 @@ impl MemoryLog {
     pub(crate) fn durable(&self) -> Vec<(LogPosition, Vec<u8>)> {
         let records = self.0.lock();
         records.all[..records.durable].to_vec()
+    }
+    pub(crate) fn sync(&self) {
+        let mut records = self.0.lock();
+        records.durable = records.all.len();
     }
     pub(crate) fn fail(&self, yes: bool) {
         self.0.lock().failing = yes;
@@ -91,6 +96,60 @@ pub(crate) fn new_file(name: &str) -> (MemoryStorage, Arc<dyn File>) {
     let storage = MemoryStorage::default();
     let file = storage.open(Path::new(name), OpenOptions::new(OpenMode::CreateNew)).unwrap();
     (storage, file)
+}
+
+/// Everything in a file.
+pub(crate) fn bytes_of(file: &dyn File) -> Vec<u8> {
+    let mut all = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+    file.read_exact_at(0, &mut all).unwrap();
+    all
+}
+
+/// A file with this content.
+pub(crate) fn file_of(bytes: &[u8]) -> Arc<dyn File> {
+    let (_, file) = new_file("/copy");
+    file.write_at(0, bytes).unwrap();
+    file
+}
+
+struct Undone(usize);
+
+impl UndoLog for Undone {
+    fn append(&mut self, _: &Record<'_>) -> Result<LogPosition, UndoError> {
+        self.0 += 1;
+        Ok(position(1 << 40 | self.0))
+    }
+}
+
+/// Replays records on a file. With `undo` open transactions are rolled back. Returns the highest update counter.
+pub(crate) fn replay(
+    records: &[(LogPosition, Vec<u8>)],
+    file: &Arc<dyn File>,
+    size: PageSize,
+    undo: bool,
+) -> DbTime {
+    let mut redo = Redo::new(size, 8 << 20);
+    let database = RedoDatabase { future_data: true, ..RedoDatabase::default() };
+    redo.attach(SLOT, database, Some(Arc::clone(file))).unwrap();
+    for (at, record) in records {
+        redo.apply(record, *at).unwrap_or_else(|e| panic!("{e}"));
+    }
+    redo.check_maps(SLOT).unwrap();
+    if undo {
+        redo.undo_all(&mut Undone(0)).unwrap();
+    }
+    redo.detach(SLOT).unwrap().unwrap().db_time
+}
+
+/// Both files hold the same pages.
+pub(crate) fn assert_same_pages(a: &[u8], b: &[u8], size: PageSize) {
+    let pages = a.len().max(b.len()) / size.len();
+    for page in 2..pages {
+        let page_of =
+            |bytes| -> Option<&[u8]> { <[u8]>::get(bytes, page * size.len()..(page + 1) * size.len()) };
+        let difference = compare_pages(page_of(a), page_of(b), size);
+        assert!(difference.is_none(), "page {}: {}", page - 1, difference.unwrap());
+    }
 }
 
 /// Live trees over one database with one tree in it.
@@ -148,7 +207,7 @@ impl Model {
     pub(crate) fn now(&self) -> BTreeMap<Key, Vec<u8>> {
         self.at(self.time)
     }
-    fn at(&self, time: u64) -> BTreeMap<Key, Vec<u8>> {
+    pub(crate) fn at(&self, time: u64) -> BTreeMap<Key, Vec<u8>> {
         let seen = |versions: &Vec<(u64, Option<Vec<u8>>)>| {
             versions.iter().rev().find(|(t, _)| *t <= time).and_then(|(_, data)| data.clone())
         };
@@ -199,6 +258,8 @@ pub(crate) struct Pair {
     pub(crate) key_count: u64,
     pub(crate) largest: u64,
     pub(crate) unique: bool,
+    /// Where each commit stands in the log, and the model's time.
+    pub(crate) commits: Vec<(LogPosition, u64)>,
 }
 
 impl Pair {
@@ -206,7 +267,7 @@ impl Pair {
         let sessions = (0..session_count).map(|i| world.trees.open_session(SessionId(10 + i))).collect();
         let mut model = Model::default();
         model.sessions.resize_with(session_count.into(), ModelSession::default);
-        Self { world, model, sessions, key_count: 300, largest: 300, unique: true }
+        Self { world, model, sessions, key_count: 300, largest: 300, unique: true, commits: Vec::new() }
     }
 
     fn key(&self, random: &mut Random) -> Vec<u8> {
@@ -283,13 +344,14 @@ impl Pair {
                 }
             }
             32..=34 => {
-                trees.commit(t).unwrap();
+                let position = trees.commit(t).unwrap();
                 let top = self.model.sessions[s].levels.pop().unwrap();
                 match self.model.sessions[s].levels.last_mut() {
                     Some(below) => below.extend(top),
                     None => {
                         self.model.time += 1;
                         let time = self.model.time;
+                        self.commits.extend(position.map(|p| (p, time)));
                         for (key, data) in top {
                             self.model.committed.entry(key).or_default().push((time, data));
                         }
@@ -367,6 +429,42 @@ impl Pair {
         }
         back.reverse();
         assert_eq!(back, expected);
+    }
+
+    /// Crashes here: what the disk holds, with the durable part of the log replayed and open transactions undone, is
+    /// what was committed.
+    pub(crate) fn crash(&self) {
+        let (world, size) = (&self.world, self.world.size);
+        let records = world.log.durable();
+        let file = file_of(&bytes_of(&*world.file));
+        let time = replay(&records, &file, size, true);
+        let last = records.last().map_or(LogPosition::NONE, |(at, _)| *at);
+        let committed = self.commits.iter().rev().find(|(at, _)| *at <= last).map_or(0, |(_, time)| *time);
+        let trees = LiveTrees::new(LiveSettings::new(size), None);
+        trees.attach(SLOT, file, SlotFacts::new(time, ObjectId(9))).unwrap();
+        let t = trees.open_session(SessionId(1));
+        let expected: Vec<_> = self.model.at(committed).into_iter().collect();
+        let mut found = Vec::new();
+        let mut spot = Spot::new();
+        if world.log.durable().is_empty() {
+            return;
+        }
+        let mut more = trees.seek(&t, &world.tree, &[], &[], SeekHow::First, &mut spot).unwrap();
+        while more {
+            found.push((spot.key.clone(), spot.data.clone()));
+            more = trees.next(&t, &world.tree, &mut spot).unwrap();
+        }
+        assert_eq!(found.len(), expected.len());
+        assert_eq!(found, expected);
+    }
+
+    /// The whole log makes the pages that are in memory.
+    pub(crate) fn compare_with_log(&self) {
+        let world = &self.world;
+        world.trees.flush(SLOT).unwrap();
+        let file = file_of(&vec![0; 2 * world.size.len()]);
+        replay(&world.log.records(), &file, world.size, false);
+        assert_same_pages(&bytes_of(&*file), &bytes_of(&*world.file), world.size);
     }
 
     pub(crate) fn roll_back_all(&mut self) {
