@@ -187,6 +187,8 @@ impl World {
 }
 
 type Key = Vec<u8>;
+/// Commit times and what was committed.
+type History = Vec<(u64, Option<Vec<u8>>)>;
 type Level = BTreeMap<Key, Option<Vec<u8>>>;
 
 #[derive(Default)]
@@ -199,7 +201,7 @@ struct ModelSession {
 #[derive(Default)]
 pub(crate) struct Model {
     time: u64,
-    committed: BTreeMap<Key, Vec<(u64, Option<Vec<u8>>)>>,
+    committed: BTreeMap<Key, History>,
     sessions: Vec<ModelSession>,
 }
 
@@ -208,7 +210,7 @@ impl Model {
         self.at(self.time)
     }
     pub(crate) fn at(&self, time: u64) -> BTreeMap<Key, Vec<u8>> {
-        let seen = |versions: &Vec<(u64, Option<Vec<u8>>)>| {
+        let seen = |versions: &History| {
             versions.iter().rev().find(|(t, _)| *t <= time).and_then(|(_, data)| data.clone())
         };
         self.committed.iter().filter_map(|(k, v)| Some((k.clone(), seen(v)?))).collect()
