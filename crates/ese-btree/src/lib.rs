@@ -28,7 +28,7 @@ pub use redo::{
 };
 pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
 pub use tree_write::{
-    CachedPages, LeafChange, NodeChange, PageChange, PageStore, Place, RecordContext, SplitLevel, SplitPlan,
-    Step, TreeRoot, TreeWriteError, TreeWriter, record_extension,
+    CachedPages, LeafChange, MergeLevel, MergePlan, NodeChange, PageChange, PageStore, Place, RecordContext,
+    SplitLevel, SplitPlan, Step, TreeRoot, TreeWriteError, TreeWriter, record_extension,
 };
 pub use undo::{UndoError, UndoLog, UndoStatistics};

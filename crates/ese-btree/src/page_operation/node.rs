@@ -1,8 +1,8 @@
-//! Undoing one operation on a node, and emptying a root.
+//! Undoing one operation on a node.
 
 use ese_log::record::VersionOperation;
 
-use crate::page_edit::{PageEditError, PageImage, node_flags, page_flags};
+use crate::page_edit::{PageEditError, PageImage, node_flags};
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> PageImage<B> {
     /// Adds `delta` to the little-endian counter at `offset` of the node's data, wrapping: 32 bits, or 64 when `wide`.
@@ -62,15 +62,4 @@ pub(crate) fn undo_node<B: AsRef<[u8]> + AsMut<[u8]>>(
         ),
         _ => Err(PageEditError::BadNode { line, length: 0 }),
     }
-}
-
-/// The root of a tree whose other pages became empty: loses its last node and becomes a leaf.
-#[doc(alias = "NDSetEmptyTree")]
-pub(crate) fn empty_tree_root<B: AsRef<[u8]> + AsMut<[u8]>>(
-    page: &mut PageImage<B>,
-) -> Result<(), PageEditError> {
-    page.remove_all_nodes()?;
-    let flags = page.flags() & !page_flags::PARENT_OF_LEAF | page_flags::LEAF;
-    page.set_flags(flags);
-    Ok(())
 }

@@ -12,7 +12,7 @@ use super::error::RedoErrorKind;
 use super::version::{NewVersion, Version, VersionBytes};
 use crate::page_cache::FrameId;
 use crate::page_edit::{NewNode, node_flags};
-use crate::page_operation::{empty_tree_root, undo_node};
+use crate::page_operation::{empty_tree_page, empty_tree_root, undo_node};
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
 
@@ -366,16 +366,15 @@ impl Redo {
             let target = self.target(slot, empty.page_number, empty.db_time_before, node.page.db_time)?;
             if let Some(frame) = target.changing() {
                 let mut page = self.cache.page_mut(frame, self.position);
-                page.empty().map_err(Self::edit_error(slot, target.page))?;
-                page.set_db_time(node.page.db_time);
+                empty_tree_page(&mut page, node.page.db_time).map_err(Self::edit_error(slot, target.page))?;
             }
             self.freed(slot, empty.page_number);
         }
         let target = self.target(slot, node.page.page_number, node.page.db_time_before, node.page.db_time)?;
         let Some(frame) = target.changing() else { return Ok(()) };
         let mut page = self.cache.page_mut(frame, self.position);
-        empty_tree_root(&mut page).map_err(Self::edit_error(slot, target.page))?;
-        self.finish(node, frame);
+        empty_tree_root(&mut page, node.page.db_time).map_err(Self::edit_error(slot, target.page))?;
+        self.statistics.changes_applied += 1;
         Ok(())
     }
 

@@ -1,14 +1,14 @@
 //! Carrying out a change.
 
-use ese_format::{DbTime, PageNumber};
+use ese_format::{DbTime, PageNumber, PageSize};
 use ese_log::record::{SplitOperation, VersionId};
 
 use super::change::{convert, multiple_extent, page_prefix, single_extent};
-use super::{PageChange, PageStore, SplitPlan, TreeRoot, TreeWriteError};
+use super::{MergePlan, PageChange, PageStore, SplitPlan, TreeRoot, TreeWriteError};
 use crate::page_edit::{NewNode, PageEditError, PageImage, node_flags, usable_prefix};
 use crate::page_operation::{
     ChangedPages, Line, SplitNode, SplitStep, convert_root, create_multiple_extent, create_single_extent,
-    insert_separator, split_page,
+    empty_tree_page, empty_tree_root, insert_separator, merge_pages, merge_target, split_page,
 };
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
@@ -93,6 +93,13 @@ impl PageChange<'_> {
                 change_one(&mut pages, page, time, |image| image.set_external_header(header))
             }
             Self::Split(plan) => split(&mut pages, size, tree, plan, time),
+            Self::Merge(plan) => merge(&mut pages, size, tree, plan, time),
+            Self::EmptyTree { pages: emptied } => {
+                for &page in emptied {
+                    pages.change(page, |image| empty_tree_page(image, time))?;
+                }
+                pages.change(tree.root, |image| empty_tree_root(image, time))
+            }
         }
     }
 }
@@ -112,7 +119,7 @@ fn change_one<S: PageStore + ?Sized>(
 
 fn split<S: PageStore + ?Sized>(
     pages: &mut StorePages<'_, S>,
-    size: ese_format::PageSize,
+    size: PageSize,
     tree: &TreeRoot,
     plan: &SplitPlan,
     time: DbTime,
@@ -146,6 +153,24 @@ fn split<S: PageStore + ?Sized>(
         split_page(pages, size, &SplitStep { record, before: Some(&before), node, child })?;
     }
     Ok(())
+}
+
+fn merge<S: PageStore + ?Sized>(
+    pages: &mut StorePages<'_, S>,
+    size: PageSize,
+    tree: &TreeRoot,
+    plan: &MergePlan,
+    time: DbTime,
+) -> Result<()> {
+    let prefix = page_prefix(tree, PageNumber::NONE, time);
+    let records: Vec<_> = plan.levels.iter().map(|level| plan.record(level, prefix)).collect();
+    let Some(leaf) = records.last() else { return Ok(()) };
+    let before = if merge_target(leaf).is_none() {
+        None
+    } else {
+        Some(pages.0.page(leaf.page.page_number)?.bytes().to_vec())
+    };
+    merge_pages(pages, size, &records, before.as_deref())
 }
 
 /// The lines of a page with the node of a split put in its place, and the separator of the page below.

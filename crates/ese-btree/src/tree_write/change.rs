@@ -2,8 +2,8 @@
 
 use ese_format::{DbTime, Extent, PageNumber};
 use ese_log::record::{
-    ConvertFdp, ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, PagePrefix, PageRecordFlags,
-    Split, SplitFields, SplitKind, SplitOperation, VersionId,
+    ConvertFdp, ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, Merge, MergeFields, MergeKind,
+    PagePrefix, PageRecordFlags, Split, SplitFields, SplitKind, SplitOperation, VersionId,
 };
 
 use super::TreeRoot;
@@ -116,6 +116,46 @@ pub enum PageChange<'a> {
     },
     /// Pages are split, level by level. Macro of Split2 records and the operation on the leaf.
     Split(&'a SplitPlan),
+    /// A leaf gives its nodes to a sibling, or leaves the tree because it is empty. Macro of Merge2 records.
+    Merge(&'a MergePlan),
+    /// The tree becomes empty: every page below its root. Record EmptyTree.
+    EmptyTree {
+        /// The pages below the root, from the top down.
+        pages: &'a [PageNumber],
+    },
+}
+
+/// All levels of a merge, from the top down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MergePlan {
+    /// The levels; the last one is the leaf.
+    pub levels: Vec<MergeLevel>,
+    /// New separator for the pages above.
+    pub separator: Vec<u8>,
+}
+
+/// What a merge does to one page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergeLevel {
+    /// The page.
+    pub page: PageNumber,
+    /// On a branch page: line of the pointer to the page below.
+    pub line: u16,
+    /// What happens to it.
+    pub fields: MergeFields,
+}
+
+impl MergePlan {
+    /// The record of a level, without what only a log needs.
+    pub(super) fn record<'a>(&'a self, level: &MergeLevel, prefix: PagePrefix) -> Merge<'a> {
+        let is_leaf = level.fields.kind != MergeKind::NONE;
+        Merge {
+            page: PagePrefix { page_number: level.page, line: level.line, ..prefix },
+            fields: level.fields,
+            parent_separator: if is_leaf { &self.separator } else { &[] },
+            image: None,
+        }
+    }
 }
 
 /// What a split makes room for.

@@ -9,6 +9,7 @@ mod cached;
 mod change;
 mod error;
 mod extents;
+mod merge;
 mod record;
 mod split;
 mod store;
@@ -16,7 +17,7 @@ mod tree;
 mod writer;
 
 pub use cached::CachedPages;
-pub use change::{LeafChange, PageChange, SplitLevel, SplitPlan};
+pub use change::{LeafChange, MergeLevel, MergePlan, PageChange, SplitLevel, SplitPlan};
 pub use error::TreeWriteError;
 pub use record::{RecordContext, record_extension};
 pub use store::PageStore;

@@ -3,16 +3,17 @@
 use ese_format::{DbTime, PageNumber, PageSize};
 use ese_log::RecordBatch;
 use ese_log::record::{
-    BeforeImage, ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, DatabaseSlot, Delete, DiffForm,
-    EncodeError, ExtendDatabase, FlagInsert, FlagInsertAndReplaceData, Insert, Macro, MacroInfo2, NewPage,
-    NodePrefix, PagePrefix, PageRecordFlags, Record, Replace, SessionId, SetExternalHeader, Split,
-    SplitFields, SplitOperation, TransactionTime, VersionId, make_diff,
+    BeforeImage, BeforeImageFlags, ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, DatabaseSlot,
+    Delete, DiffForm, EmptyPage, EmptyTree, EncodeError, ExtendDatabase, FlagInsert,
+    FlagInsertAndReplaceData, Insert, Macro, MacroInfo2, Merge, MergeKind, NewPage, NodePrefix, PagePrefix,
+    PageRecordFlags, Record, Replace, SessionId, SetExternalHeader, Split, SplitFields, SplitOperation,
+    TransactionTime, VersionId, make_diff,
 };
 
 use super::change::{convert, multiple_extent, page_prefix, single_extent};
-use super::{LeafChange, PageChange, PageStore, SplitPlan, TreeRoot, TreeWriteError};
+use super::{LeafChange, MergePlan, PageChange, PageStore, SplitPlan, TreeRoot, TreeWriteError};
 use crate::page_edit::{PageEditError, PageImage, usable_prefix};
-use crate::page_operation::moves_nodes;
+use crate::page_operation::{merge_target, moves_nodes};
 use crate::stored_image::{BeforeImageError, StoredImage, make_before_image};
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
@@ -168,6 +169,8 @@ impl<S: PageStore + ?Sized> Writer<'_, S> {
                 self.push(page, &Record::SetExternalHeader(SetExternalHeader { node, data: header }))
             }
             PageChange::Split(plan) => self.split(plan),
+            PageChange::Merge(plan) => self.merge(plan),
+            PageChange::EmptyTree { pages } => self.empty_tree(pages),
         }
     }
 
@@ -244,7 +247,7 @@ impl<S: PageStore + ?Sized> Writer<'_, S> {
             let image = if !fields.new_page.is_none() && moves_nodes(&record) {
                 self.image(level.page)?
             } else {
-                StoredImage { flags: ese_log::record::BeforeImageFlags::empty(), bytes: Vec::new() }
+                no_image()
             };
             let part: BeforeImage<'_> = image.as_part();
             record.image = Some(part);
@@ -257,6 +260,50 @@ impl<S: PageStore + ?Sized> Writer<'_, S> {
             self.split_leaf(level.page, &level.fields, change)?;
         }
         self.end_macro(&touched)
+    }
+
+    fn merge(&mut self, plan: &MergePlan) -> Result<()> {
+        let root = self.tree.root;
+        self.push(root, &Record::MacroBegin(self.macro_bounds()))?;
+        let mut touched = Vec::with_capacity(plan.levels.len() + 2);
+        let mut parent: Option<PagePrefix> = None;
+        for level in &plan.levels {
+            let prefix = self.prefix(level.page)?;
+            let mut fields = level.fields;
+            touched.push(level.page);
+            if let Some(parent) = parent.filter(|_| fields.kind != MergeKind::NONE) {
+                fields.parent_page = parent.page_number;
+                fields.parent_db_time_before = parent.db_time_before;
+            }
+            for (page, time) in [
+                (fields.left_page, &mut fields.left_db_time_before),
+                (fields.right_page, &mut fields.right_db_time_before),
+            ] {
+                if !page.is_none() {
+                    *time = self.store.page(page)?.db_time();
+                    touched.push(page);
+                }
+            }
+            let mut record = Merge { fields, ..plan.record(level, prefix) };
+            let image = if merge_target(&record).is_none() { no_image() } else { self.image(level.page)? };
+            record.image = Some(image.as_part());
+            self.push(level.page, &Record::Merge(record))?;
+            parent = Some(prefix);
+        }
+        self.end_macro(&touched)
+    }
+
+    fn empty_tree(&mut self, pages: &[PageNumber]) -> Result<()> {
+        let root = self.tree.root;
+        let mut list = Vec::with_capacity(pages.len());
+        for &page_number in pages {
+            let image = self.store.page(page_number)?;
+            let (db_time_before, flags) = (image.db_time(), image.flags());
+            list.extend_from_slice(&EmptyPage { db_time_before, page_number, page_flags: flags }.to_bytes());
+        }
+        let prefix = self.prefix(root)?;
+        let node = self.node(prefix, 0, VersionId::NONE)?;
+        self.push(root, &Record::EmptyTree(EmptyTree { node, page_list: &list }))
     }
 
     /// The operation that a split makes room for.
@@ -277,6 +324,10 @@ impl<S: PageStore + ?Sized> Writer<'_, S> {
             }
         }
     }
+}
+
+fn no_image() -> StoredImage {
+    StoredImage { flags: BeforeImageFlags::empty(), bytes: Vec::new() }
 }
 
 fn insert_record<'a>(node: NodePrefix, key: &'a [u8], prefix_len: usize, data: &'a [u8]) -> Record<'a> {

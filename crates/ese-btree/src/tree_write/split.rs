@@ -181,7 +181,7 @@ impl<S: PageStore> TreeWriter<S> {
     }
 
     /// A copy of a page, to be looked at while others are fetched.
-    fn copy_of(&mut self, page: PageNumber) -> Result<PageImage<Vec<u8>>> {
+    pub(super) fn copy_of(&mut self, page: PageNumber) -> Result<PageImage<Vec<u8>>> {
         let size = self.store.page_size();
         Ok(PageImage::of_frame(self.store.page(page)?.bytes().to_vec(), size))
     }

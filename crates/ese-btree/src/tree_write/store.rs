@@ -64,4 +64,12 @@ pub trait PageStore {
         let _ = (tree, key, data);
         0
     }
+
+    /// Whether somebody may still need the node with this bookmark: a version of it is not cleaned up yet. Asked for when
+    /// flag-deleted nodes are removed. `data` is empty in trees with unique keys.
+    #[doc(alias = "FVERActive")]
+    fn has_version(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> bool {
+        let _ = (tree, key, data);
+        false
+    }
 }

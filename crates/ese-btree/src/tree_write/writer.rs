@@ -255,8 +255,8 @@ impl<S: PageStore> TreeWriter<S> {
         self.change(tree, &change).map(|()| true)
     }
 
-    /// Removes the live node with this bookmark. The last node of a page that is no root is only marked deleted: pages
-    /// below the root never become empty.
+    /// Removes the live node with this bookmark; a page that has become empty or nearly so is merged with a neighbour.
+    /// The last node of a page of a space tree is only marked deleted.
     ///
     /// # Errors
     /// [`TreeWriteError::KeyMissing`], and when a page cannot be had.
@@ -268,13 +268,15 @@ impl<S: PageStore> TreeWriter<S> {
             return Err(TreeWriteError::KeyMissing { root: tree.root });
         }
         let Step { page, line } = place.leaf;
-        let image = self.store.page(page)?;
-        let change = if image.line_count() == 1 && page != tree.root {
-            PageChange::FlagDelete { page, line, version: VersionId::NONE }
-        } else {
-            PageChange::Delete { page, line }
-        };
-        self.change(tree, &change)
+        let alone = self.store.page(page)?.line_count() == 1 && page != tree.root;
+        if tree.is_space_tree() && !alone {
+            return self.change(tree, &PageChange::Delete { page, line });
+        }
+        self.change(tree, &PageChange::FlagDelete { page, line, version: VersionId::NONE })?;
+        if tree.is_space_tree() {
+            return Ok(());
+        }
+        self.clean_leaf(tree, &place)
     }
 
     /// Visits the live nodes in order until `visit` returns `false`.

@@ -274,6 +274,16 @@ layout! {
     }
 }
 
+impl EmptyPage {
+    /// The stored form.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; 16] {
+        let mut out = [0; 16];
+        super::field::Field::put(self, &mut out);
+        out
+    }
+}
+
 layout! {
     /// All pages of a tree but its root become empty, the root loses its last node (type 48).
     ///

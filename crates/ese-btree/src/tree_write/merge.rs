@@ -1,0 +1,275 @@
+//! Cleaning up leaves: removing nodes that nobody can see any more, and pages that have become empty or nearly so.
+//!
+//! A leaf none of whose nodes is needed leaves the tree; one that is at most half full gives its nodes to its right
+//! sibling when they fit there, else to the left one. The last node of a page stays, flag-deleted, when the page cannot
+//! go. Merging to the right moves the range of the page to its right sibling by deleting its pointer, and to the left by
+//! leading its pointer to the left sibling.
+
+use ese_format::{Extent, PageNumber};
+use ese_log::record::{MergeFields, MergeFlags, MergeKind};
+
+use super::writer::{Place, Step};
+use super::{MergeLevel, MergePlan, PageChange, PageStore, TreeRoot, TreeWriteError, TreeWriter};
+use crate::page_edit::{NewNode, PageEditError, PageImage, page_flags, usable_prefix};
+use crate::page_operation::Line;
+
+type Result<T> = std::result::Result<T, TreeWriteError>;
+
+/// What there is to know of a leaf that is to be merged.
+struct Leaf {
+    page: PageNumber,
+    left: PageNumber,
+    right: PageNumber,
+    image: PageImage<Vec<u8>>,
+    /// Whether each line may be removed.
+    dead: Vec<bool>,
+}
+
+/// Bytes that nodes need on another page, and what rollbacks may need beside them.
+struct Moving {
+    bytes: usize,
+    reserve: usize,
+    /// Bytes without sharing a key prefix.
+    plain: usize,
+}
+
+impl<S: PageStore> TreeWriter<S> {
+    /// Cleans up the leaf that holds a flag-deleted node: removes what nobody can see any more, and merges the page with a
+    /// neighbour if that leaves room. Returns whether the node was there and could go.
+    ///
+    /// # Errors
+    /// When a page cannot be had.
+    #[doc(alias = "ErrBTDelete")]
+    pub fn clean(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> Result<bool> {
+        self.store.begin();
+        let place = self.place(tree, key, data)?;
+        let node_data = if tree.has_unique_keys() { &[] } else { data };
+        if !place.deleted || self.store.has_version(tree, key, node_data) {
+            return Ok(false);
+        }
+        self.clean_leaf(tree, &place)?;
+        Ok(true)
+    }
+
+    /// Looks at the leaf at the end of a path.
+    fn look_at(&mut self, tree: &TreeRoot, page: PageNumber) -> Result<Leaf> {
+        let image = self.copy_of(page)?;
+        let edit = |source: PageEditError| TreeWriteError::Edit { page, source };
+        let mut dead = Vec::with_capacity(image.line_count());
+        for line in 0..image.line_count() {
+            let node = image.node(line).map_err(edit)?;
+            let data = if tree.has_unique_keys() { &[] } else { node.data };
+            dead.push(node.is_deleted() && !self.store.has_version(tree, &node.key(), data));
+        }
+        Ok(Leaf { page, left: image.previous(), right: image.next(), image, dead })
+    }
+
+    pub(super) fn clean_leaf(&mut self, tree: &TreeRoot, place: &Place) -> Result<()> {
+        let page = place.leaf.page;
+        let mut leaf = self.look_at(tree, page)?;
+        let is_root = page == tree.root;
+        if !is_root && leaf.dead.iter().all(|dead| *dead) {
+            if leaf.left.is_none() && leaf.right.is_none() {
+                return self.empty_tree(tree, &place.path);
+            }
+            if let Some(plan) = self.plan_merge(tree, &place.path, &leaf, MergeKind::EMPTY_PAGE)? {
+                return self.make_merge(tree, &plan);
+            }
+        }
+        let mut left = leaf.dead.len();
+        for line in (0..leaf.dead.len()).rev() {
+            // A page below the root never becomes empty.
+            if leaf.dead.get(line) == Some(&true) && (is_root || left > 1) {
+                self.change(tree, &PageChange::Delete { page, line })?;
+                left -= 1;
+            }
+        }
+        if is_root || tree.is_space_tree() {
+            return Ok(());
+        }
+        let image = self.store.page(page)?;
+        if 2 * image.free() < image.data_len() {
+            return Ok(());
+        }
+        leaf = self.look_at(tree, page)?;
+        for kind in [MergeKind::FULL_RIGHT, MergeKind::FULL_LEFT] {
+            if let Some(plan) = self.plan_merge(tree, &place.path, &leaf, kind)? {
+                return self.make_merge(tree, &plan);
+            }
+        }
+        Ok(())
+    }
+
+    /// The fields of the leaf's record, when its nodes may move as `kind` says and find room.
+    fn plan_leaf(&mut self, tree: &TreeRoot, leaf: &Leaf, kind: MergeKind) -> Result<Option<MergeFields>> {
+        let mut fields = MergeFields {
+            root: tree.owner,
+            object: tree.object,
+            left_page: leaf.left,
+            right_page: leaf.right,
+            flags: MergeFlags::EMPTY_PAGE,
+            kind,
+            ..MergeFields::default()
+        };
+        let target = match kind {
+            MergeKind::FULL_RIGHT => leaf.right,
+            MergeKind::FULL_LEFT => leaf.left,
+            _ => return Ok(Some(fields)),
+        };
+        if target.is_none() {
+            return Ok(None);
+        }
+        let page = leaf.page;
+        let edit = |source: PageEditError| TreeWriteError::Edit { page, source };
+        let target_image = self.copy_of(target)?;
+        if target_image.object() != tree.object || !target_image.has(page_flags::LEAF) {
+            let what = "a sibling that is no leaf of the tree";
+            return Err(TreeWriteError::Corrupt { page: target, what });
+        }
+        let mut moving = Moving { bytes: 0, reserve: 0, plain: 0 };
+        let mut count = target_image.line_count();
+        for (line, dead) in leaf.dead.iter().enumerate() {
+            let node = leaf.image.node(line).map_err(edit)?;
+            if *dead {
+                continue;
+            }
+            if node.is_deleted() {
+                // Somebody may still need it, and a merge leaves deleted nodes behind.
+                return Ok(None);
+            }
+            let whole = Line::of(node);
+            let new = whole.node(target_image.key_prefix());
+            moving.bytes += new.body_len() + 4;
+            moving.plain += 2 + node.key_len() + node.data.len();
+            if leaf.image.uncommitted_free() != 0 {
+                let largest = self.store.largest_data(tree, &node.key(), node.data);
+                moving.reserve += largest.saturating_sub(node.data.len());
+            }
+            count += 1;
+        }
+        // Some space stays free for what comes: a fifth of the page.
+        let free = target_image.free().saturating_sub(target_image.uncommitted_free());
+        if moving.bytes + moving.reserve + target_image.data_len() / 5 > free || count >= 0xFFF {
+            return Ok(None);
+        }
+        let short = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
+        fields.total_size = short(moving.plain);
+        fields.largest_total_size = short(moving.plain + moving.reserve);
+        fields.target_uncommitted_free = short(target_image.uncommitted_free() + moving.reserve);
+        if kind == MergeKind::FULL_LEFT {
+            fields.merge_line = short(leaf.dead.len().saturating_sub(1));
+        }
+        Ok(Some(fields))
+    }
+
+    /// Plans a merge of the leaf at the end of `path`. `None` when it cannot be.
+    #[doc(alias = "ErrBTISelectMerge")]
+    fn plan_merge(
+        &mut self,
+        tree: &TreeRoot,
+        path: &[Step],
+        leaf: &Leaf,
+        kind: MergeKind,
+    ) -> Result<Option<MergePlan>> {
+        let Some((_, above)) = path.split_last() else { return Ok(None) };
+        let Some(parent) = above.last().copied() else { return Ok(None) };
+        let only_child = self.store.page(parent.page)?.line_count() == 1;
+        if leaf.right.is_none() && only_child && !leaf.left.is_none() {
+            // The pointer to the left sibling would have to become the open one, and is on another page.
+            return Ok(None);
+        }
+        if kind == MergeKind::FULL_LEFT && parent.line == 0 {
+            // The pointer to the left sibling is on another page.
+            return Ok(None);
+        }
+        let Some(fields) = self.plan_leaf(tree, leaf, kind)? else { return Ok(None) };
+        let mut plan = MergePlan::default();
+        plan.levels.push(MergeLevel { page: leaf.page, line: 0, fields });
+        // What became of the page below: it left the tree, or the highest key in it changed.
+        let mut below_gone = true;
+        let mut key_changes = false;
+        for step in above.iter().rev() {
+            let image = self.copy_of(step.page)?;
+            let edit = |source: PageEditError| TreeWriteError::Edit { page: step.page, source };
+            let count = image.line_count();
+            let is_last = step.line + 1 == count;
+            let mut flags = MergeFlags::empty();
+            let mut done = true;
+            if kind == MergeKind::FULL_LEFT {
+                flags = MergeFlags::KEY_CHANGE | MergeFlags::DELETE_NODE;
+            } else if count == 1 && below_gone {
+                if step.page == tree.root {
+                    return Ok(None);
+                }
+                flags = MergeFlags::EMPTY_PAGE;
+                done = false;
+            } else if below_gone {
+                flags = MergeFlags::DELETE_NODE;
+                if is_last {
+                    let new_last = image.node(step.line.saturating_sub(1)).map_err(edit)?;
+                    plan.separator = new_last.key();
+                    // An open end stays open; any other one is told above.
+                    key_changes = image.node(step.line).map_err(edit)?.key_len() != 0;
+                    done = !key_changes;
+                }
+                below_gone = false;
+            } else if key_changes {
+                if !key_fits(&image, step.line, &plan.separator).map_err(edit)? {
+                    return Ok(None);
+                }
+                flags = MergeFlags::KEY_CHANGE;
+                done = !is_last;
+            }
+            let line = u16::try_from(step.line).unwrap_or(u16::MAX);
+            let fields =
+                MergeFields { root: tree.owner, object: tree.object, flags, ..MergeFields::default() };
+            plan.levels.push(MergeLevel { page: step.page, line, fields });
+            if done {
+                plan.levels.reverse();
+                return Ok(Some(plan));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Carries a merge out, and makes the pages that left the tree available to it again.
+    fn make_merge(&mut self, tree: &TreeRoot, plan: &MergePlan) -> Result<()> {
+        self.store.begin();
+        self.change(tree, &PageChange::Merge(plan))?;
+        for level in plan.levels.iter().rev() {
+            if level.fields.flags.contains(MergeFlags::EMPTY_PAGE) {
+                self.free_extent(tree.root, Extent::new(level.page, 1))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every page below the root goes.
+    #[doc(alias = "ErrBTIMergeEmptyTree")]
+    fn empty_tree(&mut self, tree: &TreeRoot, path: &[Step]) -> Result<()> {
+        for step in path.iter().rev().skip(1) {
+            if self.store.page(step.page)?.line_count() != 1 {
+                let what = "the parent of an only leaf has other pages";
+                return Err(TreeWriteError::Corrupt { page: step.page, what });
+            }
+        }
+        let pages: Vec<PageNumber> = path.iter().skip(1).map(|step| step.page).collect();
+        self.store.begin();
+        self.change(tree, &PageChange::EmptyTree { pages: &pages })?;
+        for page in pages {
+            self.free_extent(tree.root, Extent::new(page, 1))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the pointer at `line` can get another key.
+#[doc(alias = "FBTIOverflowOnReplacingKey")]
+fn key_fits(image: &PageImage<Vec<u8>>, line: usize, key: &[u8]) -> std::result::Result<bool, PageEditError> {
+    let old = image.node(line)?;
+    let len = |key: &[u8]| {
+        let prefix_len = usable_prefix(image.key_prefix(), key);
+        NewNode::compressed(key, prefix_len, old.data, 0).body_len()
+    };
+    Ok(len(key) <= len(&old.key()) + image.free())
+}
