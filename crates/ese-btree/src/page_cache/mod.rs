@@ -212,6 +212,11 @@ impl PageCache {
         self.operation += 1;
     }
 
+    /// Whether a page is in memory.
+    pub(crate) fn holds(&self, slot: DatabaseSlot, page: PageNumber) -> bool {
+        self.index.contains_key(&key(slot, page))
+    }
+
     /// Fetches a page.
     ///
     /// # Errors

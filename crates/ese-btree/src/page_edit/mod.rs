@@ -5,6 +5,7 @@
 
 mod before_image;
 mod check;
+mod checksum;
 mod edit;
 mod error;
 mod flags;
@@ -14,6 +15,7 @@ mod image;
 mod tests;
 
 pub use before_image::{dehydrate, rehydrate};
+pub(crate) use checksum::logged_data_checksum;
 pub use edit::{NewNode, usable_prefix};
 pub use error::PageEditError;
 pub use flags::{node_flags, page_flags};

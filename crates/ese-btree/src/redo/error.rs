@@ -3,6 +3,7 @@
 use ese_format::{DbTime, JetError, LogPosition, PageNumber};
 use ese_log::record::{DatabaseSlot, DiffError, RecordError, RecordKind};
 
+use super::scan_check::Divergence;
 use crate::page_cache::PageCacheError;
 use crate::page_edit::PageEditError;
 
@@ -160,6 +161,12 @@ pub enum RedoErrorKind {
         /// Its value.
         found: u64,
     },
+    /// A page that the database gives up was another one elsewhere.
+    #[error(
+        "database {}, page {} is not as the shrink of another copy found it: {:?} (update counter {} there, {} here)",
+        .0.slot, .0.page, .0.kind, .0.expected, .0.found
+    )]
+    Divergence(Divergence),
     /// Pages are still missing or too old though the log that could explain it has been replayed.
     #[error(
         "database {slot}, page {page} is still unexplained: {jet} (first met at {position}); {count} pages in all"
@@ -206,6 +213,7 @@ impl RedoErrorKind {
             | Self::DataSize { .. }
             | Self::Field { .. } => JetError::LOG_CORRUPTED,
             Self::ImageMissing { .. } => JetError::DATABASE_BUFFER_DEPENDENCIES_CORRUPTED,
+            Self::Divergence(divergence) => divergence.jet_error(),
             Self::Unreconciled { jet, .. } => *jet,
         }
     }

@@ -11,6 +11,7 @@ mod merge;
 mod node;
 mod page_move;
 mod resize;
+mod scan_check;
 mod session;
 mod split;
 mod transactions;
@@ -26,6 +27,8 @@ use crate::page_cache::{PageCache, PageCacheError};
 pub use error::{MissingPage, RedoError, RedoErrorKind};
 pub use maps::{RedoMapEntry, RedoMaps};
 use node::DeltaParts;
+use scan_check::ScannedPage;
+pub use scan_check::{Divergence, DivergenceKind, Divergences};
 pub use session::Session;
 use session::Sessions;
 pub use version::{Version, VersionList};
@@ -54,6 +57,8 @@ pub struct RedoDatabase {
     pub shrink_count: u32,
     /// How often a range was given back.
     pub trim_count: u32,
+    /// Ranges were given back before.
+    pub was_trimmed: bool,
     /// Pages that are missing or too old so far.
     pub maps: RedoMaps,
 }
@@ -115,6 +120,8 @@ pub struct Redo {
     last_commit: Option<(LogPosition, TransactionTime)>,
     statistics: RedoStatistics,
     demand_extends: bool,
+    compare_scans: bool,
+    divergences: Divergences,
     scratch: Scratch,
 }
 
@@ -131,6 +138,8 @@ impl Redo {
             last_commit: None,
             statistics: RedoStatistics::default(),
             demand_extends: false,
+            compare_scans: false,
+            divergences: Divergences::default(),
             scratch: Scratch::default(),
         }
     }
@@ -339,8 +348,8 @@ impl Redo {
             Record::PagePatchRequest(r) => {
                 self.condition(r.database, r.db_time, node::NO_OBJECT, true);
             }
-            // They verify and change nothing; what a scan found is for people to judge.
-            Record::ScanCheck(_) | Record::ScanCheck2(_) => {}
+            Record::ScanCheck(r) => self.scan_check(&ScannedPage::old(r))?,
+            Record::ScanCheck2(r) => self.scan_check(&ScannedPage::new(r))?,
             Record::Nop
             | Record::Nop2(_)
             | Record::Trace(_)

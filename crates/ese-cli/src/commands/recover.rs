@@ -73,6 +73,9 @@ pub(crate) struct Arguments {
     /// Go on without a current log although a database may need it; where none does, recovery goes on anyway
     #[arg(long)]
     accept_missing_current_log: bool,
+    /// Compare the pages that scans of other copies of the database have logged, also those that replay does not touch
+    #[arg(long)]
+    compare_scans: bool,
     /// Page cache in MiB
     #[arg(long, default_value_t = 256, value_name = "MIB")]
     cache: usize,
@@ -192,6 +195,7 @@ fn request(arguments: &Arguments, storage: &dyn Storage) -> Result<RecoveryReque
         true => MissingCurrentLog::Accept,
         false => MissingCurrentLog::WhenCovered,
     };
+    request.compare_scans = arguments.compare_scans;
     request.cache_bytes = arguments.cache.saturating_mul(1 << 20);
     Ok(request)
 }
@@ -433,6 +437,24 @@ fn report_text(report: &RecoveryReport, _plan: &RecoveryPlan) -> String {
         let state = database.state.name().map_or_else(|| database.state.0.to_string(), str::to_owned);
         lines.push(format!("database    {} ({state}), was {}", database.path.display(), database.logged));
     }
+    if report.divergences.count > 0 {
+        lines.push(format!(
+            "diverges    {} of {} pages that scans of other copies had read are not the same here",
+            report.divergences.count, report.divergences.compared
+        ));
+    }
+    for page in &report.divergences.pages {
+        lines.push(format!(
+            "             database {}, page {}: {:?}, update counter {} there, {} here, scanned at {} [{}]",
+            page.slot,
+            page.page,
+            page.kind,
+            page.expected,
+            page.found,
+            page.position,
+            page.jet_error()
+        ));
+    }
     for database in &report.databases {
         lines.push(format!("next        ese verify {}", database.path.display()));
     }
@@ -464,6 +486,16 @@ fn report_json(report: &RecoveryReport) -> Value {
         "last_generation_created": time(report.last_generation_created),
         "undone_transactions": report.undo.transactions,
         "undone_operations": report.undo.operations,
+        "scanned_pages_compared": report.divergences.compared,
+        "scanned_pages_different": report.divergences.count,
+        "divergences": report.divergences.pages.iter().map(|d| json!({
+            "position": d.position.to_string(),
+            "database": d.slot.0,
+            "page": d.page.0,
+            "jet_error": d.jet_error().0,
+            "expected_dbtime": d.expected.0,
+            "found_dbtime": d.found.0,
+        })).collect::<Vec<_>>(),
         "databases": report.databases.iter().map(|d| json!({
             "logged": d.logged,
             "path": d.path,

@@ -229,6 +229,7 @@ impl Replay<'_> {
             db_time: expected.db_time.max(header.db_time()),
             last_object: expected.last_object.max(header.last_object_id()),
             last_resize: header.last_resize_position(),
+            was_trimmed: header.trim_count() > 0,
             ..RedoDatabase::default()
         };
         expected.attach_position = header.attach_position();

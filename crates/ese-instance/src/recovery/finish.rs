@@ -95,6 +95,7 @@ fn nothing_to_do(position: LogPosition) -> RecoveryReport {
         last_commit: None,
         redo: ese_btree::RedoStatistics::default(),
         undo: UndoStatistics::default(),
+        divergences: ese_btree::Divergences::default(),
         databases: Vec::new(),
         pages: (0, 0),
     }
@@ -215,6 +216,7 @@ impl Replay<'_> {
             last_generation_created: self.generation_created,
             last_commit: self.redo.last_commit().map(|(position, _)| position),
             redo: self.redo.statistics(),
+            divergences: self.redo.divergences().clone(),
             undo,
             pages: self.redo.cache().transfers(),
             databases: self.detached,

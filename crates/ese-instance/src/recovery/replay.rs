@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use ese_btree::{Handled, Redo};
 use ese_format::{
-    AttachmentEntry, DatabaseState, LogGeneration, LogPosition, LogTime, LogVersion, PageSize, Signature,
+    AttachmentEntry, BackupInfoKind, DatabaseState, LogGeneration, LogPosition, LogTime, LogVersion,
+    PageSize, Signature,
 };
-use ese_log::record::{DatabaseSlot, Record};
+use ese_log::record::{Backup2, BackupPhase, BackupScope, DatabaseSlot, Record};
 use ese_log::{EndOfLog, OpenLog};
 
 use super::attach::AttachSource;
@@ -23,6 +24,7 @@ use super::request::{
 };
 use super::source::{Generation, LogSource, first_position};
 use super::start::Start;
+use crate::database::{BackupStamp, apply_backup};
 
 /// Bytes of logs below which a thread of their own gains nothing.
 const WORTH_A_THREAD: u64 = 8 << 20;
@@ -85,6 +87,7 @@ impl<'r> Replay<'r> {
         redo.cache().set_write_ahead(Some(Arc::clone(&gate) as _));
         let header = start.log.header();
         redo.set_demand_extends(!header.version().has_segments());
+        redo.compare_scans(request.compare_scans);
         Self {
             request,
             environment,
@@ -374,9 +377,27 @@ impl<'r> Replay<'r> {
                     header.write()?;
                 }
             }
+            Record::Backup2(record) if record.phase == BackupPhase::UPDATE_HEADER => {
+                self.stamp_backup(&record, position);
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// A backup was complete: the header remembers it, as it did where the backup was made.
+    fn stamp_backup(&mut self, record: &Backup2<'_>, position: LogPosition) {
+        let Some(header) = self.header_of(record.database) else { return };
+        let mut state = header.state.lock();
+        if position <= state.header.attach_position() {
+            return;
+        }
+        let scope = record.scope;
+        let full = scope != BackupScope::INCREMENTAL && scope != BackupScope::DIFFERENTIAL;
+        let truncated = scope == BackupScope::INCREMENTAL || scope == BackupScope::FULL;
+        let kind = BackupInfoKind(record.method.0);
+        let stamp = BackupStamp::new(full, truncated);
+        state.changed |= apply_backup(&mut state.header, stamp, kind, record.details);
     }
 
     fn stop_after(&mut self, time: Option<LogTime>) {

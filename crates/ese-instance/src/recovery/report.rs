@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ese_btree::{RedoStatistics, UndoStatistics};
+use ese_btree::{Divergences, RedoStatistics, UndoStatistics};
 use ese_format::{DatabaseState, DbTime, JetError, LogGeneration, LogPosition, LogTime, Signature};
 
 use super::database::HeaderFile;
@@ -96,6 +96,8 @@ pub struct RecoveryReport {
     pub redo: RedoStatistics,
     /// What undo did, or would have to do where it was left out.
     pub undo: UndoStatistics,
+    /// Pages that were not as a scan of another copy of the database had found them. They stop nothing.
+    pub divergences: Divergences,
     /// The databases.
     pub databases: Vec<DatabaseOutcome>,
     /// Pages read and written.

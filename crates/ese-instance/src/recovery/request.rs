@@ -121,6 +121,10 @@ pub struct RecoveryRequest {
     /// Keep databases attached in the log at the end.
     #[doc(alias = "JET_bitKeepDbAttachedAtEndOfRecovery")]
     pub keep_attached: bool,
+    /// Fetch the pages that scans of other copies of the database have logged, and compare them. Otherwise only those in
+    /// memory are compared.
+    #[doc(alias = "JET_paramEnableDBScanInRecovery")]
+    pub compare_scans: bool,
     /// Size of the page cache in bytes.
     pub cache_bytes: usize,
     /// Threads: with 1 everything is done in turn, and each run makes the same calls in the same order. 0: as many as are
@@ -149,6 +153,7 @@ impl RecoveryRequest {
             accept_backup_copies: false,
             missing_current_log: MissingCurrentLog::Refuse,
             keep_attached: false,
+            compare_scans: false,
             cache_bytes: DEFAULT_CACHE_BYTES,
             threads: 0,
         }
