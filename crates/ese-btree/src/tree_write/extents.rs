@@ -160,7 +160,7 @@ impl<S: PageStore> TreeWriter<S> {
         Err(TreeWriteError::Corrupt { page: owner, what: "growing yields no space" })
     }
 
-    fn space_trees(&mut self, owner: PageNumber) -> Result<(TreeRoot, TreeRoot)> {
+    pub(super) fn space_trees(&mut self, owner: PageNumber) -> Result<(TreeRoot, TreeRoot)> {
         let tree = self.open_tree(owner)?;
         let fields = self.root_fields(owner)?;
         let none = TreeWriteError::Corrupt { page: owner, what: "a tree without space trees" };
@@ -199,7 +199,7 @@ impl<S: PageStore> TreeWriter<S> {
 
     /// Keeps enough pages in the split buffers of both space trees for the splits of the next changes, from the time on
     /// when their roots are half full.
-    fn fill_split_buffers(&mut self, owner: PageNumber) -> Result<()> {
+    pub(super) fn fill_split_buffers(&mut self, owner: PageNumber) -> Result<()> {
         let (owned, available) = self.space_trees(owner)?;
         for tree in [owned, available] {
             let image = self.store.page(tree.root)?;
@@ -304,49 +304,6 @@ impl<S: PageStore> TreeWriter<S> {
     /// Adds to the available extents; a flag-deleted node with the same last page comes back to life.
     fn put_available(&mut self, available: &TreeRoot, extent: Extent) -> Result<()> {
         self.insert(available, &extent.key(), &extent.data())
-    }
-
-    /// Makes pages of the tree with root page `owner` available to it again, together with available neighbours inside
-    /// the same owned extent.
-    ///
-    /// # Errors
-    /// When the tree does not own them, or pages cannot be had.
-    #[doc(alias = "ErrSPFreeExt")]
-    pub fn free_extent(&mut self, owner: PageNumber, extent: Extent) -> Result<()> {
-        self.store.begin();
-        let mut fields = self.root_fields(owner)?;
-        if let OwnedSpace::SingleExtent { available } = fields.space.space {
-            let outside = TreeWriteError::Corrupt { page: owner, what: "pages outside the tree's extent" };
-            let first = extent.first().0.checked_sub(owner.0 + 1).ok_or(outside.clone())?;
-            if u64::from(first) + u64::from(extent.page_count) >= u64::from(fields.space.page_count) {
-                return Err(outside);
-            }
-            let mask = 1_u32.checked_shl(extent.page_count).map_or(u32::MAX, |bit| bit - 1);
-            let mask = mask.checked_shl(first).unwrap_or(0);
-            fields.space.space = OwnedSpace::SingleExtent { available: available | mask };
-            return self.set_root_fields(owner, &fields);
-        }
-        self.fill_split_buffers(owner)?;
-        let (owned, tree) = self.space_trees(owner)?;
-        let holder = self.first_extent(&owned, |o| o.last >= extent.last)?;
-        let holder = holder.filter(|o| o.first() <= extent.first());
-        let holder = holder
-            .ok_or(TreeWriteError::Corrupt { page: owner, what: "pages that the tree does not own" })?;
-        let mut merged = extent;
-        let neighbours = |merged: Extent| {
-            move |e: &Extent| {
-                let inside = e.first() >= holder.first() && e.last <= holder.last;
-                let touches = e.last.0 + 1 == merged.first().0 || merged.last.0 + 1 == e.first().0;
-                e.pool == ExtentPool::GENERAL && inside && touches && e.page_count != 0
-            }
-        };
-        // One on each side.
-        for _ in 0..2 {
-            let Some(found) = self.first_extent(&tree, neighbours(merged))? else { break };
-            self.delete(&tree, &found.key(), &[])?;
-            merged = Extent::new(merged.last.max(found.last), merged.page_count + found.page_count);
-        }
-        self.put_available(&tree, merged)
     }
 }
 

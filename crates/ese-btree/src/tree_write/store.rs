@@ -2,7 +2,7 @@
 
 use ese_format::{DbTime, PageNumber, PageSize};
 
-use super::{PageChange, TreeRoot, TreeWriteError};
+use super::{PageChange, SpaceNote, TreeRoot, TreeWriteError};
 use crate::page_edit::PageImage;
 
 /// Pages of one database that can be changed.
@@ -54,6 +54,16 @@ pub trait PageStore {
         time: DbTime,
     ) -> Result<(), TreeWriteError> {
         let _ = (tree, change, time);
+        Ok(())
+    }
+
+    /// Told of what happens to space beside the changes of pages; a store that logs appends
+    /// [`SpaceNote::record`]. The default does nothing.
+    ///
+    /// # Errors
+    /// When it cannot be recorded.
+    fn note(&mut self, note: &SpaceNote) -> Result<(), TreeWriteError> {
+        let _ = note;
         Ok(())
     }
 

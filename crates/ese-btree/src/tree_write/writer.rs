@@ -283,16 +283,29 @@ impl<S: PageStore> TreeWriter<S> {
     ///
     /// # Errors
     /// When a page cannot be read or does not belong to the tree, or the links run in a circle.
-    pub fn visit(&mut self, tree: &TreeRoot, mut visit: impl FnMut(&[u8], &[u8]) -> bool) -> Result<()> {
+    pub fn visit(&mut self, tree: &TreeRoot, visit: impl FnMut(&[u8], &[u8]) -> bool) -> Result<()> {
+        self.visit_from(tree, &[], visit)
+    }
+
+    /// As [`visit`](Self::visit), from the first node on whose key is not below `from`.
+    ///
+    /// # Errors
+    /// As [`visit`](Self::visit).
+    pub fn visit_from(
+        &mut self,
+        tree: &TreeRoot,
+        from: &[u8],
+        mut visit: impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<()> {
         self.store.begin();
-        let mut page = self.place(tree, &[], &[])?.leaf.page;
+        let Step { mut page, line: mut first } = self.place(tree, from, &[])?.leaf;
         let mut key = Vec::new();
         // No tree has more pages than there are page numbers.
         for _ in 0..PageNumber::MAX.0 {
             self.store.begin();
             let image = self.tree_page(tree, page)?;
             let edit = |source: PageEditError| TreeWriteError::Edit { page, source };
-            for line in 0..image.line_count() {
+            for line in std::mem::take(&mut first)..image.line_count() {
                 let node = image.node(line).map_err(edit)?;
                 if node.is_deleted() {
                     continue;

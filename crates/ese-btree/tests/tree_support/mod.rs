@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_btree::{
-    CachedPages, FilePageSource, PageChange, PageImage, PageStore, RecordContext, Redo, RedoDatabase, Tree,
-    TreeRoot, TreeWriteError, TreeWriter, page_flags, record_extension,
+    CachedPages, FilePageSource, PageChange, PageImage, PageStore, RecordContext, Redo, RedoDatabase,
+    SpaceNote, Tree, TreeRoot, TreeWriteError, TreeWriter, page_flags, record_extension,
 };
 use ese_format::{
     DbTime, Extent, KeyParts, LogPosition, ObjectId, OwnedSpace, PageNumber, PageSize, PageView, RootFields,
@@ -78,6 +78,11 @@ impl PageStore for Replayed {
         record_extension(SLOT, last, &mut self.batch).unwrap();
         self.replay();
         self.pages.extend(last)
+    }
+    fn note(&mut self, note: &SpaceNote) -> Result<(), TreeWriteError> {
+        note.record(SLOT, self.pages.time(), &mut self.batch).unwrap();
+        self.replay();
+        Ok(())
     }
     fn next_time(&mut self) -> DbTime {
         self.pages.next_time()
