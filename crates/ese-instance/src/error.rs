@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
-use ese_format::{HeaderError, JetError, PageNumber};
+use ese_btree::live::LiveError;
+use ese_format::{HeaderError, JetError, ObjectId, PageNumber, RecordError};
 use ese_io::{IoError, IoErrorKind};
 use ese_log::LogError;
+use ese_log::record::SessionId;
 
 use crate::backup_gate::{BackupInProgress, BackupOccupant};
+use crate::builder::BuilderError;
+use crate::catalog::CatalogError;
 use crate::database::SpaceError;
 use crate::parameter::ParameterError;
 use crate::recovery::RecoveryError;
@@ -169,6 +173,137 @@ pub enum InstanceError {
     /// Terminated as dirty as it was asked to.
     #[error("the instance was terminated and its databases left dirty, as asked")]
     DirtyShutdown,
+    /// Transactions are open.
+    #[error("{sessions} sessions are in transactions")]
+    TransactionsOpen {
+        /// How many sessions.
+        sessions: usize,
+    },
+    /// The trees of the running instance refused.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+    /// A definition of a table, column or index that cannot be.
+    #[error(transparent)]
+    Definition(#[from] BuilderError),
+    /// The catalog contradicts itself.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// A record of the catalog that cannot be read.
+    #[error("a record of the catalog: {error}")]
+    CatalogRecord {
+        /// Why.
+        error: RecordError,
+    },
+    /// The session has ended.
+    #[error("session {} has ended", session.0)]
+    InvalidSession {
+        /// Its number.
+        session: SessionId,
+    },
+    /// The session is in another call, or in a transaction that another thread began.
+    #[error("session {} is used by another thread", session.0)]
+    SessionSharingViolation {
+        /// Its number.
+        session: SessionId,
+    },
+    /// As many sessions as there may be.
+    #[error("the instance has {limit} sessions, as many as it may")]
+    OutOfSessions {
+        /// How many.
+        limit: u64,
+    },
+    /// Not allowed inside a transaction.
+    #[error("the session is in a transaction")]
+    InTransaction,
+    /// The database is not open in this session any more.
+    #[error("the database is not open")]
+    InvalidDatabaseId,
+    /// There is a file of this name already, or the database is attached.
+    #[error("{} exists already", path.display())]
+    DatabaseDuplicate {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The database is open.
+    #[error("{} is in use", path.display())]
+    DatabaseInUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Another session has the database for itself.
+    #[error("another session has {} for itself", path.display())]
+    DatabaseLocked {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The path is none of a database.
+    #[error("{} cannot be the path of a database", path.display())]
+    DatabaseInvalidPath {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is no such table.
+    #[error("there is no table {table}")]
+    TableNotFound {
+        /// Name.
+        table: String,
+    },
+    /// A table of this name exists.
+    #[error("there is a table {table} already")]
+    TableDuplicate {
+        /// Name.
+        table: String,
+    },
+    /// Another session does not let the table be opened.
+    #[error("another session has locked table {table}")]
+    TableLocked {
+        /// Name.
+        table: String,
+    },
+    /// The table is open, and cannot be locked.
+    #[error("table {table} is in use")]
+    TableInUse {
+        /// Name.
+        table: String,
+    },
+    /// The table's structure is not the one that the transaction sees, or is being changed.
+    #[error("another transaction changes the structure of table object {object}, or has changed it")]
+    SchemaConflict {
+        /// Object id of the table.
+        object: ObjectId,
+    },
+    /// A column that is not there.
+    #[error("table {table} has no column {column}")]
+    ColumnNotFound {
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+    },
+    /// An index that is not there.
+    #[error("table {table} has no index {index}")]
+    IndexNotFound {
+        /// Table.
+        table: String,
+        /// Index.
+        index: String,
+    },
+    /// A change of a table's structure that is not allowed.
+    #[error("table {table}: {what}")]
+    Structure {
+        /// Table.
+        table: String,
+        /// What is wrong.
+        what: &'static str,
+        /// The engine's number.
+        error: JetError,
+    },
+    /// A page size or format that is not supported, or a feature that the database's format does not have.
+    #[error("the format of the database does not allow {what}")]
+    FormatTooLow {
+        /// What.
+        what: &'static str,
+    },
     /// Something the instance cannot do.
     #[error("not supported: {what}")]
     Unsupported {
@@ -243,6 +378,29 @@ impl InstanceError {
             Self::LogDown { .. } => JetError::LOG_WRITE_FAIL,
             Self::LoggingDisabled => JetError::LOGGING_DISABLED,
             Self::DirtyShutdown => JetError::DIRTY_SHUTDOWN,
+            Self::TransactionsOpen { .. } => JetError::TOO_MANY_ACTIVE_USERS,
+            Self::Live(e) => e.jet_error(),
+            Self::Definition(e) => e.jet_error(),
+            Self::Catalog(e) => e.jet_error(),
+            Self::CatalogRecord { .. } => JetError::CATALOG_CORRUPTED,
+            Self::InvalidSession { .. } => JetError::INVALID_SESID,
+            Self::SessionSharingViolation { .. } => JetError::SESSION_SHARING_VIOLATION,
+            Self::OutOfSessions { .. } => JetError::OUT_OF_SESSIONS,
+            Self::InTransaction => JetError::IN_TRANSACTION,
+            Self::InvalidDatabaseId => JetError::INVALID_DATABASE_ID,
+            Self::DatabaseDuplicate { .. } => JetError::DATABASE_DUPLICATE,
+            Self::DatabaseInUse { .. } => JetError::DATABASE_IN_USE,
+            Self::DatabaseLocked { .. } => JetError::DATABASE_LOCKED,
+            Self::DatabaseInvalidPath { .. } => JetError::DATABASE_INVALID_PATH,
+            Self::TableNotFound { .. } => JetError::OBJECT_NOT_FOUND,
+            Self::TableDuplicate { .. } => JetError::TABLE_DUPLICATE,
+            Self::TableLocked { .. } => JetError::TABLE_LOCKED,
+            Self::TableInUse { .. } => JetError::TABLE_IN_USE,
+            Self::SchemaConflict { .. } => JetError::WRITE_CONFLICT,
+            Self::ColumnNotFound { .. } => JetError::COLUMN_NOT_FOUND,
+            Self::IndexNotFound { .. } => JetError::INDEX_NOT_FOUND,
+            Self::Structure { error, .. } => *error,
+            Self::FormatTooLow { .. } => JetError::ENGINE_FORMAT_VERSION_PARAM_TOO_LOW_FOR_REQUESTED_FEATURE,
             Self::Unsupported { .. } => JetError::DISABLED_FUNCTIONALITY,
         }
     }

@@ -9,7 +9,10 @@
 mod backup_gate;
 mod builder;
 mod catalog;
+mod creation;
 mod database;
+#[allow(dead_code, unused_imports, reason = "what cursors need is used by the next floor")]
+mod ddl;
 mod deep;
 mod engine;
 mod environment;
@@ -17,9 +20,14 @@ mod error;
 mod event;
 mod instance;
 mod log;
+mod open_database;
 mod parameter;
 mod reader;
 pub mod recovery;
+#[allow(dead_code, unused_imports, reason = "what cursors need is used by the next floor")]
+mod schema;
+#[allow(dead_code, reason = "what cursors need is used by the next floor")]
+mod session;
 mod state;
 
 pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};
@@ -32,6 +40,7 @@ pub use catalog::{
     CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
     TableDefinition, TableFlags, TupleLimits, decode_windows_1252, encode_windows_1252,
 };
+pub use creation::CreateOptions;
 pub use database::{
     AttachFacts, AttachedDatabase, BackupStamp, DetachFacts, PageRangeLock, PageRangeLocks, PageWrite,
     SpaceError, apply_attach, apply_attach_unlogged, apply_backup, apply_checkpoint, apply_detach,
@@ -47,6 +56,7 @@ pub use event::{
 };
 pub use instance::{InitFlags, InitOptions, Instance, TermMode};
 pub use log::InstanceLog;
+pub use open_database::{Database, ObjectInfo};
 pub use parameter::{
     DefaultValue, FixedAfter, PARAMETERS, ParameterDescriptor, ParameterError, ParameterId, ParameterKind,
     ParameterRemarks, ParameterSet, ParameterStage, ParameterValue, Scope,
@@ -55,4 +65,6 @@ pub use reader::{
     ColumnContent, DatabaseReader, DirtyPolicy, IndexEntries, IndexEntryBuilder, IndexKeys, NullVerdict,
     PlainValues, ReaderError, RowLayout, TableEntry, ValueReader, column_content,
 };
+pub use schema::TableMode;
+pub use session::{CommitId, CommitMode, Session, Transaction};
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use ese_btree::{CachedPages, TreeRoot, TreeWriter};
 use ese_format::{
-    DatabaseHeader, DatabaseState, DbTime, EngineFormatVersion, LogTime, LongValueId, ObjectId, PageFlags,
-    PageNumber, PageSize, RootFields, Signature,
+    DatabaseHeader, DatabaseState, DbTime, EngineFormatVersion, JetError, LogTime, LongValueId, ObjectId,
+    PageFlags, PageNumber, PageSize, RootFields, Signature,
 };
 use ese_io::{
     Clock, File, Lock, OpenMode, OpenOptions, Randomness, Storage, SystemClock, SystemRandomness,
     parent_directory,
 };
 
-use super::definition::{column_row, index_row, place_columns, table_row};
+use super::definition::{column_row, find_placed, index_row, place_columns, table_row};
 use super::system::{CATALOG_TREE, NAME_TREE, ROOT_TREE, SHADOW_TREE};
 use super::{BuilderError, Row, TableSpec};
 use crate::catalog::{CatalogRow, CatalogRowKind, TableBuilder, TableDefinition};
@@ -182,12 +182,18 @@ impl DatabaseBuilder {
                 let (table, name) = (spec.name.clone(), index.name.clone());
                 return Err(BuilderError::PartDuplicate { table, name, index: true });
             }
-            index_rows.push(index_row(index, &columns, ObjectId(0), self.key_limit())?);
+            let find = |name: &str| find_placed(&columns, name, false);
+            let row = index_row(index, &find, ObjectId(0), self.key_limit())?;
+            if row.sort_version.is_some() {
+                return Err(BuilderError::UnicodeIndex { index: index.name.clone() });
+            }
+            index_rows.push(row);
         }
         let is_primary = |row: &CatalogRow| row.flags & 0x20 != 0;
         if index_rows.iter().filter(|row| is_primary(row)).count() > 1 {
             let what = "a second primary index";
-            return Err(BuilderError::Index { index: spec.name.clone(), what });
+            let error = JetError::INDEX_HAS_PRIMARY;
+            return Err(BuilderError::Index { index: spec.name.clone(), what, error });
         }
         // The primary index has the table's own number, the smallest.
         index_rows.sort_by_key(|row| !is_primary(row));

@@ -84,6 +84,8 @@ pub enum BuilderError {
         kind: ColumnKind,
         /// What is wrong.
         what: &'static str,
+        /// The engine's number for it.
+        error: JetError,
     },
     /// An index's definition makes no sense.
     #[error("index {index}: {what}")]
@@ -92,6 +94,8 @@ pub enum BuilderError {
         index: String,
         /// What is wrong.
         what: &'static str,
+        /// The engine's number for it.
+        error: JetError,
     },
     /// The handle is not of a table of this database.
     #[error("no such table in this database")]
@@ -168,8 +172,7 @@ impl BuilderError {
             Self::TableDuplicate { .. } => JetError::TABLE_DUPLICATE,
             Self::PartDuplicate { index: true, .. } => JetError::INDEX_DUPLICATE,
             Self::PartDuplicate { .. } => JetError::COLUMN_DUPLICATE,
-            Self::Column { .. } => JetError::INVALID_COLUMN_TYPE,
-            Self::Index { .. } => JetError::INDEX_INVALID_DEF,
+            Self::Column { error, .. } | Self::Index { error, .. } => *error,
             Self::NoSuchTable => JetError::INVALID_TABLE_ID,
             Self::NoSuchColumn { .. } => JetError::COLUMN_NOT_FOUND,
             Self::Value { .. } => JetError::INVALID_BUFFER_SIZE,
@@ -177,6 +180,7 @@ impl BuilderError {
             Self::NullKey { .. } => JetError::NULL_KEY_DISALLOWED,
             Self::KeyDuplicate { .. } => JetError::KEY_DUPLICATE,
             Self::RowTooLong { .. } => JetError::RECORD_TOO_BIG,
+            Self::OutOfNumbers { what: "columns" } => JetError::TOO_MANY_COLUMNS,
             Self::OutOfNumbers { .. } => JetError::OUT_OF_OBJECT_I_DS,
         }
     }

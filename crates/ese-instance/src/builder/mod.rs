@@ -23,12 +23,12 @@
 //! ```
 
 mod database;
-mod definition;
+pub(crate) mod definition;
 mod error;
 mod implicit;
 mod rows;
-mod schema;
-mod system;
+pub(crate) mod schema;
+pub(crate) mod system;
 mod value;
 
 pub use database::{DatabaseBuilder, DatabaseOptions, TableHandle};

@@ -20,13 +20,13 @@ pub enum ColumnPlacement {
 #[doc(alias = "JET_COLUMNCREATE")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnSpec {
-    pub(super) name: String,
-    pub(super) kind: ColumnKind,
-    pub(super) placement: ColumnPlacement,
-    pub(super) max_size: u32,
-    pub(super) flags: ColumnFlags,
-    pub(super) code_page: u16,
-    pub(super) default_value: Option<Value>,
+    pub(crate) name: String,
+    pub(crate) kind: ColumnKind,
+    pub(crate) placement: ColumnPlacement,
+    pub(crate) max_size: u32,
+    pub(crate) flags: ColumnFlags,
+    pub(crate) code_page: u16,
+    pub(crate) default_value: Option<Value>,
 }
 
 impl ColumnSpec {
@@ -89,6 +89,30 @@ impl ColumnSpec {
         self
     }
 
+    /// Set to 0 at insertion and counted up at each update of its row. Fixed, of type Long; one for each table.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnVersion")]
+    pub fn version(mut self) -> Self {
+        self.flags |= ColumnFlags::VERSION;
+        self
+    }
+
+    /// Changed by deltas that several sessions may make at once. Fixed, of type Long or LongLong, with a default value.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnEscrowUpdate")]
+    pub fn escrow_update(mut self) -> Self {
+        self.flags |= ColumnFlags::ESCROW_UPDATE;
+        self
+    }
+
+    /// The row is deleted when this escrow column has come to zero.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnDeleteOnZero")]
+    pub fn delete_on_zero(mut self) -> Self {
+        self.flags |= ColumnFlags::DELETE_ON_ZERO;
+        self
+    }
+
     /// Several values. Tagged columns only.
     #[must_use]
     #[doc(alias = "JET_bitColumnMultiValued")]
@@ -125,16 +149,18 @@ impl ColumnSpec {
 #[doc(alias = "JET_INDEXCREATE")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexSpec {
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Column and whether it descends.
-    pub(super) segments: Vec<(String, bool)>,
+    pub(crate) segments: Vec<(String, bool)>,
     /// Column and whether it must be null.
-    pub(super) conditions: Vec<(String, bool)>,
-    pub(super) flags: IndexFlags,
-    pub(super) key_most: u16,
-    pub(super) segment_most: Option<u16>,
-    pub(super) tuple_limits: Option<TupleLimits>,
-    pub(super) density: u32,
+    pub(crate) conditions: Vec<(String, bool)>,
+    pub(crate) flags: IndexFlags,
+    pub(crate) key_most: u16,
+    pub(crate) segment_most: Option<u16>,
+    pub(crate) tuple_limits: Option<TupleLimits>,
+    pub(crate) density: u32,
+    pub(crate) locale: Option<String>,
+    pub(crate) normalization_flags: Option<u32>,
 }
 
 /// Which rows with nulls have entries.
@@ -160,6 +186,8 @@ impl IndexSpec {
             segment_most: None,
             tuple_limits: None,
             density: 80,
+            locale: None,
+            normalization_flags: None,
         }
     }
 
@@ -282,6 +310,45 @@ impl IndexSpec {
         self
     }
 
+    /// A key that does not fit is an error instead of being cut.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexDisallowTruncation")]
+    pub fn disallow_truncation(mut self) -> Self {
+        self.flags |= IndexFlags::DISALLOW_TRUNCATION;
+        self
+    }
+
+    /// How full pages are made at first, in percent, 20 to 100.
+    #[must_use]
+    #[doc(alias = "ulDensity")]
+    pub fn density(mut self, percent: u32) -> Self {
+        self.density = percent;
+        self
+    }
+
+    /// Locale whose order Unicode text has. "en-US" when not said; those whose order is not known are refused.
+    #[must_use]
+    #[doc(alias = "JET_bitIndexUnicode")]
+    #[doc(alias = "szLocaleName")]
+    pub fn locale(mut self, name: &str) -> Self {
+        self.locale = Some(name.to_owned());
+        self
+    }
+
+    /// Flags of Windows' string mapping for Unicode text.
+    #[must_use]
+    #[doc(alias = "dwMapFlags")]
+    pub fn normalization_flags(mut self, flags: u32) -> Self {
+        self.normalization_flags = Some(flags);
+        self
+    }
+
+    /// Name of the index.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Longest segment of text or binary in bytes.
     #[must_use]
     #[doc(alias = "cbVarSegMac")]
@@ -295,12 +362,15 @@ impl IndexSpec {
 #[doc(alias = "JET_TABLECREATE")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSpec {
-    pub(super) name: String,
-    pub(super) columns: Vec<ColumnSpec>,
-    pub(super) indexes: Vec<IndexSpec>,
-    pub(super) flags: TableFlags,
-    pub(super) density: u32,
-    pub(super) pages: u32,
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColumnSpec>,
+    pub(crate) indexes: Vec<IndexSpec>,
+    pub(crate) flags: TableFlags,
+    pub(crate) density: u32,
+    pub(crate) pages: u32,
+    pub(crate) template: Option<String>,
+    pub(crate) chunk_size: Option<u32>,
+    pub(crate) separation_threshold: Option<u32>,
 }
 
 impl TableSpec {
@@ -314,6 +384,9 @@ impl TableSpec {
             flags: TableFlags::empty(),
             density: 80,
             pages: 0,
+            template: None,
+            chunk_size: None,
+            separation_threshold: None,
         }
     }
 
@@ -337,5 +410,60 @@ impl TableSpec {
     pub fn pages(mut self, pages: u32) -> Self {
         self.pages = pages;
         self
+    }
+
+    /// How full pages are made at first, in percent, 20 to 100.
+    #[must_use]
+    #[doc(alias = "ulDensity")]
+    pub fn density(mut self, percent: u32) -> Self {
+        self.density = percent;
+        self
+    }
+
+    /// The table's schema will not change.
+    #[must_use]
+    #[doc(alias = "JET_bitTableCreateFixedDDL")]
+    pub fn fixed_schema(mut self) -> Self {
+        self.flags |= TableFlags::FIXED_SCHEMA;
+        self
+    }
+
+    /// A template: tables can be derived from it, its schema will not change, and it cannot be deleted.
+    #[must_use]
+    #[doc(alias = "JET_bitTableCreateTemplateTable")]
+    pub fn template(mut self) -> Self {
+        self.flags |= TableFlags::TEMPLATE | TableFlags::FIXED_SCHEMA;
+        self
+    }
+
+    /// Derived from the template of this name: has its columns and indexes, and perhaps more.
+    #[must_use]
+    #[doc(alias = "szTemplateTableName")]
+    pub fn derived_from(mut self, template: &str) -> Self {
+        self.flags |= TableFlags::DERIVED;
+        self.template = Some(template.to_owned());
+        self
+    }
+
+    /// Bytes of a long value up to which it is kept in the row.
+    #[must_use]
+    #[doc(alias = "cbSeparateLV")]
+    pub fn separation_threshold(mut self, bytes: u32) -> Self {
+        self.separation_threshold = Some(bytes);
+        self
+    }
+
+    /// Size of the pieces of long values.
+    #[must_use]
+    #[doc(alias = "cbLVChunkMax")]
+    pub fn chunk_size(mut self, bytes: u32) -> Self {
+        self.chunk_size = Some(bytes);
+        self
+    }
+
+    /// Name of the table.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }

@@ -3,7 +3,7 @@
 use ese_btree::TreeRoot;
 use ese_format::{ColumnKind, EngineFormatVersion, ObjectId, PageFlags, PageNumber};
 
-use super::definition::{encode_name, index_row, place_columns};
+use super::definition::{encode_name, find_placed, index_row, place_columns};
 use super::{BuilderError, ColumnSpec, DatabaseBuilder, IndexSpec, Row, TableSpec, Value};
 use crate::catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogRow, CatalogRowKind,
@@ -21,9 +21,11 @@ pub(super) const ROOT_TREE: TreeRoot = TreeRoot::new(PageNumber(10), ObjectId(5)
 
 const INDEX: u32 = PageFlags::INDEX.bits();
 /// Pages of a new database: 256 with the two of the header.
-const INITIAL_PAGES: u32 = 254;
-const CATALOG_PAGES: u32 = 20;
-const SHADOW_PAGES: u32 = 5;
+pub(crate) const INITIAL_PAGES: u32 = 254;
+/// Pages that the catalog gets.
+pub(crate) const CATALOG_PAGES: u32 = 20;
+/// Pages that the shadow gets.
+pub(crate) const SHADOW_PAGES: u32 = 5;
 /// Code page that all columns of the catalog name, text or not.
 pub(super) const CATALOG_CODE_PAGE: u32 = 1252;
 
@@ -63,6 +65,129 @@ pub(super) const CATALOG_COLUMNS: [(u16, &str, ColumnKind, u32, bool); 29] = [
 /// Name of the table that maps object ids to tables.
 const OBJECTS_TABLE: &str = "MSysObjids";
 
+/// The rows of the catalog about itself and its shadow, object ids and root pages included.
+pub(crate) fn catalog_rows(key_limit: u16) -> Result<Vec<CatalogRow>, BuilderError> {
+    let index = |name: &str, columns: &[&str], null_policy: IndexFlags| {
+        let spec = columns.iter().fold(IndexSpec::new(name), |spec, column| spec.ascending(column));
+        IndexSpec { flags: IndexFlags::EXTENDED_SEGMENTS | IndexFlags::UNIQUE | null_policy, ..spec }
+    };
+    let by_id = index("Id", &["ObjidTable", "Type", "Id"], IndexFlags::NO_NULL_SEGMENT | IndexFlags::PRIMARY);
+    let by_name = index("Name", &["ObjidTable", "Type", "Name"], IndexFlags::NO_NULL_SEGMENT);
+    let roots = index("RootObjects", &["RootFlag", "Name"], IndexFlags::ALLOW_SOME_NULLS);
+    let catalog = [(by_id.clone(), CATALOG_TREE), (by_name, NAME_TREE), (roots, ROOT_TREE)];
+    let mut rows = describe_catalog("MSysObjects", CATALOG_TREE, CATALOG_PAGES, &catalog, key_limit)?;
+    let shadow = [(by_id, SHADOW_TREE)];
+    rows.extend(describe_catalog("MSysObjectsShadow", SHADOW_TREE, SHADOW_PAGES, &shadow, key_limit)?);
+    Ok(rows)
+}
+
+/// The catalog's rows about itself, or about its shadow.
+fn describe_catalog(
+    name: &str,
+    tree: TreeRoot,
+    pages: u32,
+    indexes: &[(IndexSpec, TreeRoot)],
+    key_limit: u16,
+) -> Result<Vec<CatalogRow>, BuilderError> {
+    let mut rows = vec![CatalogRow {
+        table: tree.object,
+        kind: CatalogRowKind::TABLE,
+        id: tree.object.0,
+        type_or_root: tree.root.0,
+        space_usage: 80,
+        flags: (TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA).bits(),
+        pages_or_locale: pages,
+        root_flag: Some(true),
+        name: encode_name(name)?,
+        ..CatalogRow::default()
+    }];
+    let mut spec = TableSpec::new(name);
+    for (id, name, kind, size, not_null) in CATALOG_COLUMNS {
+        let flags = if not_null { ColumnFlags::NOT_NULL } else { ColumnFlags::empty() };
+        rows.push(CatalogRow {
+            table: tree.object,
+            kind: CatalogRowKind::COLUMN,
+            id: u32::from(id),
+            type_or_root: u32::from(kind.0),
+            space_usage: size,
+            flags: flags.bits(),
+            pages_or_locale: CATALOG_CODE_PAGE,
+            // The same for all: the engine knows the places without the catalog.
+            record_offset: (id < 128).then_some(4),
+            name: encode_name(name)?,
+            ..CatalogRow::default()
+        });
+        spec = spec.column(match id {
+            0..128 => ColumnSpec::fixed(name, kind),
+            128..256 => ColumnSpec::variable(name, kind, size),
+            _ => ColumnSpec::tagged(name, kind),
+        });
+    }
+    let columns = place_columns(&spec)?;
+    for (index, index_tree) in indexes {
+        let find = |name: &str| find_placed(&columns, name, false);
+        let row = index_row(index, &find, tree.object, key_limit)?;
+        rows.push(CatalogRow { id: index_tree.object.0, type_or_root: index_tree.root.0, ..row });
+    }
+    Ok(rows)
+}
+
+/// MSysObjids: which table an object id belongs to.
+pub(crate) fn objects_table() -> TableSpec {
+    let primary = IndexSpec { density: 100, ..IndexSpec::new("primary").ascending("objid").primary() };
+    let spec = TableSpec::new(OBJECTS_TABLE)
+        .column(ColumnSpec::tagged("objid", ColumnKind::LONG))
+        .column(ColumnSpec::tagged("objidTable", ColumnKind::LONG))
+        .column(ColumnSpec::tagged("type", ColumnKind::SHORT))
+        .index(primary);
+    let flags = TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA | TableFlags::DYNAMIC_SYSTEM;
+    TableSpec { flags, density: 100, ..spec }
+}
+
+/// The objects of the catalog: object, table, kind.
+pub(crate) const CATALOG_OBJECTS: [(ObjectId, ObjectId, CatalogRowKind); 4] = [
+    (CATALOG_OBJECT, CATALOG_OBJECT, CatalogRowKind::TABLE),
+    (CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_OBJECT, CatalogRowKind::TABLE),
+    (NAME_TREE.object, CATALOG_OBJECT, CatalogRowKind::INDEX),
+    (ROOT_TREE.object, CATALOG_OBJECT, CatalogRowKind::INDEX),
+];
+
+/// MSysLocales: which sorting tables the indexes of Unicode text were made with. `wide`: with the columns that came later.
+pub(crate) fn locales_table(wide: bool) -> TableSpec {
+    let counter = ColumnSpec {
+        flags: ColumnFlags::DEFAULT | ColumnFlags::ESCROW_UPDATE,
+        ..ColumnSpec::fixed("iValue", ColumnKind::LONG).default_value(0)
+    };
+    let primary = IndexSpec::new("KeyPrimary").ascending("Key").primary();
+    let primary =
+        IndexSpec { density: 92, flags: primary.flags | IndexFlags::DISALLOW_TRUNCATION, ..primary };
+    let mut spec = TableSpec::new("MSysLocales")
+        .column(ColumnSpec::fixed("Type", ColumnKind::UNSIGNED_BYTE).not_null())
+        .column(counter)
+        .column(ColumnSpec::variable("Key", ColumnKind::BINARY, 255))
+        .index(primary);
+    if wide {
+        spec = spec
+            .column(ColumnSpec::tagged("rgbValue", ColumnKind::LONG_BINARY))
+            .column(ColumnSpec::fixed("i64Value", ColumnKind::CURRENCY));
+    }
+    let flags = TableFlags::SYSTEM | TableFlags::DYNAMIC_SYSTEM;
+    TableSpec { flags, density: 92, ..spec }
+}
+
+/// The rows of a new MSysLocales: key, type, value.
+pub(crate) fn locale_rows(wide: bool) -> [(&'static str, u8, i32); 7] {
+    [
+        (".Schema\\External\\Major", 1, 1),
+        (".Schema\\External\\Minor", 1, 0),
+        (".Schema\\External\\Update", 1, 0),
+        (".Schema\\Internal\\Major", 1, 1),
+        (".Schema\\Internal\\Minor", 1, 0),
+        (".Schema\\Internal\\Update", 1, if wide { 2 } else { 0 }),
+        ("MSysLocalesConsistent", 2, 1),
+    ]
+}
+
 impl DatabaseBuilder {
     /// The first thirty pages: space of the database, catalog and shadow, and the two other system tables.
     pub(super) fn create_system_tables(&mut self) -> Result<(), BuilderError> {
@@ -72,96 +197,14 @@ impl DatabaseBuilder {
         self.writer.create_tree(root, CATALOG_SHADOW_OBJECT, 0, SHADOW_PAGES, true, None)?;
         self.writer.create_tree(CATALOG_ROOT, NAME_TREE.object, INDEX, 3, true, None)?;
         self.writer.create_tree(CATALOG_ROOT, ROOT_TREE.object, INDEX, 3, true, None)?;
-
-        let index = |name: &str, columns: &[&str], null_policy: IndexFlags| {
-            let spec = columns.iter().fold(IndexSpec::new(name), |spec, column| spec.ascending(column));
-            IndexSpec { flags: IndexFlags::EXTENDED_SEGMENTS | IndexFlags::UNIQUE | null_policy, ..spec }
-        };
-        let by_id =
-            index("Id", &["ObjidTable", "Type", "Id"], IndexFlags::NO_NULL_SEGMENT | IndexFlags::PRIMARY);
-        let by_name = index("Name", &["ObjidTable", "Type", "Name"], IndexFlags::NO_NULL_SEGMENT);
-        let roots = index("RootObjects", &["RootFlag", "Name"], IndexFlags::ALLOW_SOME_NULLS);
-        let catalog = [(by_id.clone(), CATALOG_TREE), (by_name, NAME_TREE), (roots, ROOT_TREE)];
-        self.describe_catalog("MSysObjects", CATALOG_TREE, CATALOG_PAGES, &catalog)?;
-        let shadow = [(by_id, SHADOW_TREE)];
-        self.describe_catalog("MSysObjectsShadow", SHADOW_TREE, SHADOW_PAGES, &shadow)?;
-        self.create_object_map()?;
-        self.create_locales()
-    }
-
-    /// The catalog's rows about itself, or about its shadow.
-    fn describe_catalog(
-        &mut self,
-        name: &str,
-        tree: TreeRoot,
-        pages: u32,
-        indexes: &[(IndexSpec, TreeRoot)],
-    ) -> Result<(), BuilderError> {
-        self.add_catalog_row(CatalogRow {
-            table: tree.object,
-            kind: CatalogRowKind::TABLE,
-            id: tree.object.0,
-            type_or_root: tree.root.0,
-            space_usage: 80,
-            flags: (TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA).bits(),
-            pages_or_locale: pages,
-            root_flag: Some(true),
-            name: encode_name(name)?,
-            ..CatalogRow::default()
-        })?;
-        let mut spec = TableSpec::new(name);
-        for (id, name, kind, size, not_null) in CATALOG_COLUMNS {
-            let flags = if not_null { ColumnFlags::NOT_NULL } else { ColumnFlags::empty() };
-            self.add_catalog_row(CatalogRow {
-                table: tree.object,
-                kind: CatalogRowKind::COLUMN,
-                id: u32::from(id),
-                type_or_root: u32::from(kind.0),
-                space_usage: size,
-                flags: flags.bits(),
-                pages_or_locale: CATALOG_CODE_PAGE,
-                // The same for all: the engine knows the places without the catalog.
-                record_offset: (id < 128).then_some(4),
-                name: encode_name(name)?,
-                ..CatalogRow::default()
-            })?;
-            spec = spec.column(match id {
-                0..128 => ColumnSpec::fixed(name, kind),
-                128..256 => ColumnSpec::variable(name, kind, size),
-                _ => ColumnSpec::tagged(name, kind),
-            });
+        for row in catalog_rows(self.key_limit())? {
+            self.add_catalog_row(row)?;
         }
-        let columns = place_columns(&spec)?;
-        for (index, index_tree) in indexes {
-            let row = index_row(index, &columns, tree.object, self.key_limit())?;
-            self.add_catalog_row(CatalogRow {
-                id: index_tree.object.0,
-                type_or_root: index_tree.root.0,
-                ..row
-            })?;
-        }
-        Ok(())
-    }
-
-    /// MSysObjids: which table an object id belongs to.
-    fn create_object_map(&mut self) -> Result<(), BuilderError> {
-        let primary = IndexSpec { density: 100, ..IndexSpec::new("primary").ascending("objid").primary() };
-        let spec = TableSpec::new(OBJECTS_TABLE)
-            .column(ColumnSpec::tagged("objid", ColumnKind::LONG))
-            .column(ColumnSpec::tagged("objidTable", ColumnKind::LONG))
-            .column(ColumnSpec::tagged("type", ColumnKind::SHORT))
-            .index(primary);
-        let flags = TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA | TableFlags::DYNAMIC_SYSTEM;
-        self.create_any_table(&TableSpec { flags, density: 100, ..spec })?;
-        for (object, table, kind) in [
-            (CATALOG_OBJECT, CATALOG_OBJECT, CatalogRowKind::TABLE),
-            (CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_OBJECT, CatalogRowKind::TABLE),
-            (NAME_TREE.object, CATALOG_OBJECT, CatalogRowKind::INDEX),
-            (ROOT_TREE.object, CATALOG_OBJECT, CatalogRowKind::INDEX),
-        ] {
+        self.create_any_table(&objects_table())?;
+        for (object, table, kind) in CATALOG_OBJECTS {
             self.add_object(object, table, kind)?;
         }
-        Ok(())
+        self.create_locales()
     }
 
     /// Adds an object to MSysObjids, the first of the builder's tables.
@@ -178,37 +221,10 @@ impl DatabaseBuilder {
         self.insert_row(super::TableHandle(0), &row)
     }
 
-    /// MSysLocales: which sorting tables the indexes of Unicode text were made with. There are none.
     fn create_locales(&mut self) -> Result<(), BuilderError> {
         let wide = self.header.version().has_feature(EngineFormatVersion::KEY_VALUE_STORE_V2);
-        let counter = ColumnSpec {
-            flags: ColumnFlags::DEFAULT | ColumnFlags::ESCROW_UPDATE,
-            ..ColumnSpec::fixed("iValue", ColumnKind::LONG).default_value(0)
-        };
-        let primary = IndexSpec::new("KeyPrimary").ascending("Key").primary();
-        let primary =
-            IndexSpec { density: 92, flags: primary.flags | IndexFlags::DISALLOW_TRUNCATION, ..primary };
-        let mut spec = TableSpec::new("MSysLocales")
-            .column(ColumnSpec::fixed("Type", ColumnKind::UNSIGNED_BYTE).not_null())
-            .column(counter)
-            .column(ColumnSpec::variable("Key", ColumnKind::BINARY, 255))
-            .index(primary);
-        if wide {
-            spec = spec
-                .column(ColumnSpec::tagged("rgbValue", ColumnKind::LONG_BINARY))
-                .column(ColumnSpec::fixed("i64Value", ColumnKind::CURRENCY));
-        }
-        let flags = TableFlags::SYSTEM | TableFlags::DYNAMIC_SYSTEM;
-        let table = self.create_any_table(&TableSpec { flags, density: 92, ..spec })?;
-        for (key, kind, value) in [
-            (".Schema\\External\\Major", 1, 1),
-            (".Schema\\External\\Minor", 1, 0),
-            (".Schema\\External\\Update", 1, 0),
-            (".Schema\\Internal\\Major", 1, 1),
-            (".Schema\\Internal\\Minor", 1, 0),
-            (".Schema\\Internal\\Update", 1, if wide { 2 } else { 0 }),
-            ("MSysLocalesConsistent", 2, 1),
-        ] {
+        let table = self.create_any_table(&locales_table(wide))?;
+        for (key, kind, value) in locale_rows(wide) {
             // With the terminating zero.
             let key: Vec<u8> = key.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
             let row = Row::new()

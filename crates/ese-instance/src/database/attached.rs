@@ -1,14 +1,20 @@
 //! One attached database.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use ese_format::{AttachmentEntry, DatabaseHeader, PageNumber, PageSize, RawDatabaseHeader, Signature};
+use ese_btree::live::{LiveTrees, SlotFacts};
+use ese_format::{
+    AttachmentEntry, DatabaseHeader, DatabaseVersion, PageNumber, PageSize, RawDatabaseHeader, Signature,
+};
 use ese_io::{File, IoError};
+use ese_log::record::{DatabaseSlot, SessionId};
 use parking_lot::Mutex;
 
 use super::file::write_database_header;
 use super::page_range_locks::PageRangeLocks;
+use crate::error::InstanceError;
+use crate::schema::SchemaCache;
 
 /// A database in a slot of an instance: its open file, locked against others, and its header as it is in memory.
 pub struct AttachedDatabase {
@@ -19,7 +25,18 @@ pub struct AttachedDatabase {
     last_page: PageNumber,
     logged: bool,
     header: Mutex<DatabaseHeader>,
-    range_locks: PageRangeLocks,
+    range_locks: Arc<PageRangeLocks>,
+    /// Whose pages are the newer ones. They know the log, which knows this.
+    trees: Weak<LiveTrees>,
+    schemas: SchemaCache,
+    opens: Mutex<Opens>,
+}
+
+/// Which sessions have the database open.
+#[derive(Debug, Default)]
+struct Opens {
+    sessions: Vec<SessionId>,
+    exclusive: Option<SessionId>,
 }
 
 impl std::fmt::Debug for AttachedDatabase {
@@ -38,6 +55,7 @@ impl AttachedDatabase {
         header: DatabaseHeader,
         last_page: PageNumber,
         logged: bool,
+        trees: &Arc<LiveTrees>,
     ) -> Self {
         Self {
             id,
@@ -47,7 +65,76 @@ impl AttachedDatabase {
             last_page,
             logged,
             header: Mutex::new(header),
-            range_locks: PageRangeLocks::default(),
+            range_locks: Arc::default(),
+            trees: Arc::downgrade(trees),
+            schemas: SchemaCache::default(),
+            opens: Mutex::default(),
+        }
+    }
+
+    /// Format of the database.
+    pub(crate) fn version(&self) -> DatabaseVersion {
+        self.header.lock().version()
+    }
+
+    /// Slot, as trees and log name it.
+    pub(crate) fn slot(&self) -> DatabaseSlot {
+        DatabaseSlot(self.id)
+    }
+
+    /// The tables that were looked at.
+    pub(crate) fn schemas(&self) -> &SchemaCache {
+        &self.schemas
+    }
+
+    /// What keeps writers out of pages that are being read.
+    pub(crate) fn range_locks_shared(&self) -> Arc<PageRangeLocks> {
+        Arc::clone(&self.range_locks)
+    }
+
+    /// Opens the database for a session; `exclusive`: for this session only.
+    ///
+    /// # Errors
+    /// `DatabaseLocked` when another session has it for itself, `DatabaseInUse` when it is to be exclusive and is open.
+    pub(crate) fn open(&self, session: SessionId, exclusive: bool) -> Result<(), InstanceError> {
+        let opens = &mut *self.opens.lock();
+        if opens.exclusive.is_some_and(|other| other != session) {
+            return Err(InstanceError::DatabaseLocked { path: self.path.clone() });
+        }
+        if exclusive {
+            if !opens.sessions.is_empty() {
+                return Err(InstanceError::DatabaseInUse { path: self.path.clone() });
+            }
+            opens.exclusive = Some(session);
+        }
+        opens.sessions.push(session);
+        Ok(())
+    }
+
+    /// Closes what [`open`](Self::open) opened.
+    pub(crate) fn close(&self, session: SessionId) {
+        let opens = &mut *self.opens.lock();
+        if let Some(place) = opens.sessions.iter().position(|s| *s == session) {
+            opens.sessions.swap_remove(place);
+        }
+        if opens.exclusive == Some(session) && !opens.sessions.contains(&session) {
+            opens.exclusive = None;
+        }
+    }
+
+    /// Whether a session has the database open.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.opens.lock().sessions.is_empty()
+    }
+
+    /// Brings the counters of the header in memory up to what the pages have.
+    pub(crate) fn refresh_counters(&self) {
+        // The trees are asked before the header is locked: the log rolls, and writes headers, while they are locked.
+        if let Some(facts) = self.facts() {
+            let mut header = self.header.lock();
+            let (time, object) = (header.db_time(), header.last_object_id());
+            header.set_db_time(time.max(facts.db_time));
+            header.set_last_object_id(object.max(facts.last_object_id));
         }
     }
 
@@ -78,7 +165,11 @@ impl AttachedDatabase {
     /// The last page that the database owns.
     #[must_use]
     pub fn last_page(&self) -> PageNumber {
-        self.last_page
+        self.facts().map_or(self.last_page, |facts| facts.last_page.max(self.last_page))
+    }
+
+    fn facts(&self) -> Option<SlotFacts> {
+        self.trees.upgrade()?.facts(self.slot()).ok()
     }
 
     /// Whether its changes are logged, and it takes part in backups.
@@ -90,6 +181,7 @@ impl AttachedDatabase {
     /// The header as it is in memory.
     #[must_use]
     pub fn header(&self) -> DatabaseHeader {
+        self.refresh_counters();
         self.header.lock().clone()
     }
 

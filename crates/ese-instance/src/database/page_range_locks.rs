@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use ese_btree::PageWriteGate;
 use ese_format::PageNumber;
 use parking_lot::{Condvar, Mutex};
 
@@ -68,6 +69,18 @@ impl PageRangeLocks {
         }
         inner.writing.push(range.clone());
         Some(PageWrite { locks: self, range })
+    }
+}
+
+impl PageWriteGate for PageRangeLocks {
+    fn write(&self, pages: Range<PageNumber>, write: &mut dyn FnMut()) -> bool {
+        match self.try_write(pages) {
+            Some(_writing) => {
+                write();
+                true
+            }
+            None => false,
+        }
     }
 }
 

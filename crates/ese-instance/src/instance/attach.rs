@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ese_btree::PageWriteGate;
+use ese_btree::live::{LiveTrees, SlotFacts};
 use ese_format::{DatabaseHeader, JetError, LogGeneration, LogPosition, PageNumber};
 use ese_io::{File, Lock, OpenMode, OpenOptions};
 use ese_log::record::{
@@ -18,14 +20,14 @@ use crate::database::{
 use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::log::InstanceLog;
-use crate::state::SessionCall;
+use crate::state::{EntryError, SessionCall};
 
 /// Slots for databases: 1 to 6; 0 is the temporary database's.
 const LAST_SLOT: u8 = 6;
 /// The session that attaches and detaches.
-const SESSION: SessionId = SessionId(5);
+pub(crate) const SESSION: SessionId = SessionId(5);
 /// From this minor update on a database's version is logged.
-const UPDATE_WITH_VERSION_RECORD: u32 = 20;
+pub(crate) const UPDATE_WITH_VERSION_RECORD: u32 = 20;
 
 impl Instance {
     /// Attaches a cleanly closed database and returns its slot. A database that is attached already keeps its slot.
@@ -41,30 +43,61 @@ impl Instance {
     pub fn attach(&self, path: &Path) -> Result<u8, InstanceError> {
         let _call = self.enter(|s| s.check_session(SessionCall::Ordinary))?;
         let _guard = self.backup_gate().begin_attach()?;
+        let _slots = self.shared.slots.lock();
         let path = absolute(path)?;
         let databases = self.databases();
         if let Some(database) = databases.iter().find(|d| d.path() == path) {
             return Ok(database.id());
         }
-        let slot = (1..=LAST_SLOT)
-            .find(|slot| databases.iter().all(|d| d.id() != *slot))
-            .ok_or_else(|| InstanceError::TooManyAttachedDatabases { path: path.clone() })?;
+        let slot = self.free_slot(&path)?;
         // Through the system's cache: what is there already is read four times as fast as from the disk.
         let options = OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive);
         let file = self.environment().storage.open(&path, options)?;
         let (header, last_page) = self.check_database(&*file)?;
+        let _hold = self.log().map(|log| log.hold_checkpoint());
         let database = match self.log() {
             Some(log) => self.attach_logged(&log, slot, file, header, last_page)?,
             None => self.attach_unlogged(slot, file, header, last_page)?,
         };
+        // The file ends where the database does, from now on.
+        let end = last_page.file_offset(database.page_size()) + u64::from(database.page_size().bytes());
+        if database.file().len()? > end {
+            database.file().set_len(end)?;
+        }
+        self.put_into_trees(&database)?;
         self.events()
             .report(EventId::ATTACH_DATABASE_DONE, [slot.to_string(), database.path().display().to_string()]);
+        self.add_database(database);
+        Ok(slot)
+    }
+
+    /// A slot that no database has.
+    pub(crate) fn free_slot(&self, path: &Path) -> Result<u8, InstanceError> {
+        let databases = self.databases();
+        (1..=LAST_SLOT)
+            .find(|slot| databases.iter().all(|d| d.id() != *slot))
+            .ok_or_else(|| InstanceError::TooManyAttachedDatabases { path: path.to_path_buf() })
+    }
+
+    /// Lets the trees work on a database.
+    pub(crate) fn put_into_trees(&self, database: &Arc<AttachedDatabase>) -> Result<(), InstanceError> {
+        let (trees, _) = self.live().ok_or(EntryError::NotInitialized)?;
+        let header = database.header();
+        let mut facts = SlotFacts::new(header.db_time(), header.last_object_id());
+        facts.logged = database.is_logged();
+        facts.gate = Some(database.range_locks_shared() as Arc<dyn PageWriteGate>);
+        trees.attach(database.slot(), Arc::clone(database.file()), facts)?;
+        Ok(())
+    }
+
+    /// A database is attached: the log keeps its header up to date.
+    pub(crate) fn add_database(&self, database: Arc<AttachedDatabase>) {
         if let Some(running) = &mut *self.shared.running.write() {
+            running.databases.retain(|d| d.id() != database.id());
             running.databases.push(database);
             running.databases.sort_by_key(|d| d.id());
             running.share_databases();
         }
-        Ok(slot)
     }
 
     /// Whether the file can be attached, and where the database ends.
@@ -92,6 +125,12 @@ impl Instance {
             return Err(InstanceError::DatabaseTooShort { path: path(), last_page, expected, found });
         }
         Ok((header, last_page))
+    }
+
+    /// The trees of the running instance.
+    pub(crate) fn trees(&self) -> Result<Arc<LiveTrees>, InstanceError> {
+        let (trees, _) = self.live().ok_or(EntryError::NotInitialized)?;
+        Ok(trees)
     }
 
     fn attach_logged(
@@ -129,7 +168,7 @@ impl Instance {
             },
         );
         let version = header.version();
-        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, true));
+        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, true, &self.trees()?));
         // The log says attached: a header that cannot follow leaves the two apart.
         database
             .write_header(self.environment().new_signature())
@@ -159,7 +198,7 @@ impl Instance {
             self.environment().now(),
             self.environment().new_signature(),
         );
-        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, false));
+        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, false, &self.trees()?));
         database.write_header(self.environment().new_signature())?;
         Ok(database)
     }
@@ -167,18 +206,25 @@ impl Instance {
     /// Detaches a database: its header becomes clean, its file is closed.
     ///
     /// # Errors
-    /// Refused at the door; `BackupInProgress`; `DatabaseNotFound`; a storage error or a failure of the log, which make
+    /// Refused at the door; `BackupInProgress`; `DatabaseNotFound`; `DatabaseInUse` while a session has it open, or changes
+    /// it; a storage error or a failure of the log, which make
     /// the instance unavailable when the header could not follow the log.
     #[doc(alias = "JetDetachDatabase")]
     pub fn detach(&self, path: &Path) -> Result<(), InstanceError> {
         let _call = self.enter(|s| s.check_session(SessionCall::WindingDown))?;
         let _guard = self.backup_gate().begin_attach()?;
+        let _slots = self.shared.slots.lock();
         let path = absolute(path)?;
         let database = self
             .databases()
             .into_iter()
             .find(|d| d.path() == path)
             .ok_or(InstanceError::DatabaseNotFound { path })?;
+        let (trees, sessions) = self.live().ok_or(EntryError::NotInitialized)?;
+        if database.is_open() || sessions.all().iter().any(|s| s.has_changed(database.slot())) {
+            return Err(InstanceError::DatabaseInUse { path: database.path().to_path_buf() });
+        }
+        let facts = trees.detach(database.slot())?;
         let time = self.environment().now();
         let position = match self.log() {
             Some(log) => {
@@ -195,13 +241,13 @@ impl Instance {
         };
         let before = database.header();
         database.change_header(|h| {
-            let facts = DetachFacts {
+            let detached = DetachFacts {
                 position,
                 time,
-                db_time: before.db_time(),
-                last_object_id: before.last_object_id(),
+                db_time: before.db_time().max(facts.db_time),
+                last_object_id: before.last_object_id().max(facts.last_object_id),
             };
-            apply_detach(h, &facts);
+            apply_detach(h, &detached);
         });
         database
             .write_header(self.environment().new_signature())
@@ -219,6 +265,6 @@ impl Instance {
 }
 
 /// A path as records store it: UTF-16LE with terminator.
-fn logged_path(path: &Path) -> Vec<u8> {
+pub(crate) fn logged_path(path: &Path) -> Vec<u8> {
     path.to_string_lossy().encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }

@@ -2,13 +2,21 @@
 
 use std::sync::Arc;
 
+use ese_btree::live::{ChangeLog, LiveSettings, LiveTrees};
+
 use super::paths::InstancePaths;
 use super::{InitOptions, Instance, Running};
 use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::log::{InstanceLog, LogSetup};
 use crate::parameter::{ParameterId, ParameterSet};
+use crate::session::SessionTable;
 use crate::state::{ApiLock, InstanceState};
+
+/// A cache smaller than that could not hold what one operation looks at.
+const LEAST_CACHE: usize = 1 << 20;
+/// Bytes of a page of the version store.
+const VERSION_PAGE: usize = 64 << 10;
 
 impl Instance {
     /// Initialises the instance: opens its log stream, or makes a new one where there is none, and starts a run in it.
@@ -66,7 +74,25 @@ impl Instance {
         } else {
             None
         };
-        Ok(Running { paths, events, log, databases: Vec::new() })
+        let page_size = parameters.page_size();
+        let mut settings = LiveSettings::new(page_size);
+        if parameters.is_set(ParameterId::CACHE_SIZE_MAX) {
+            let pages = usize::try_from(parameters.number(ParameterId::CACHE_SIZE_MAX)).unwrap_or(usize::MAX);
+            settings.cache_bytes =
+                pages.saturating_mul(page_size.len()).clamp(LEAST_CACHE, isize::MAX as usize);
+        }
+        let version_pages =
+            usize::try_from(parameters.number(ParameterId::MAX_VER_PAGES)).unwrap_or(usize::MAX);
+        settings.version_store_bytes = version_pages.saturating_mul(VERSION_PAGE);
+        let changes = log.as_ref().map(|log| Arc::clone(log) as Arc<dyn ChangeLog>);
+        let trees = Arc::new(LiveTrees::new(settings, changes));
+        if let Some(log) = &log {
+            log.set_trees(&trees);
+        }
+        let sessions = Arc::new(SessionTable::new(parameters.number(ParameterId::MAX_SESSIONS)));
+        let checkpoint_depth = parameters.number(ParameterId::CHECKPOINT_DEPTH_MAX);
+        let databases = Vec::new();
+        Ok(Running { paths, events, log, databases, trees, sessions, temporary: false, checkpoint_depth })
     }
 
     fn check_collisions(

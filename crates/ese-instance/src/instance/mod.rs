@@ -1,16 +1,20 @@
 //! One instance: its life from creation to termination.
 
 mod attach;
+mod checkpoint;
 mod init;
 mod options;
 mod paths;
+mod temporary;
 mod term;
 
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
+use ese_btree::live::{LiveCounters, LiveTrees};
 use ese_format::{JetError, LogPosition};
-use ese_log::record::Record;
-use parking_lot::{Mutex, RwLock};
+use ese_log::record::{DatabaseSlot, Record};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::backup_gate::BackupGate;
 use crate::database::AttachedDatabase;
@@ -20,10 +24,14 @@ use crate::error::InstanceError;
 use crate::event::EventLog;
 use crate::log::InstanceLog;
 use crate::parameter::{ParameterError, ParameterId, ParameterSet, ParameterStage, ParameterValue};
+use crate::schema::SchemaEpoch;
+use crate::session::SessionTable;
 use crate::state::{ApiCall, ApiGate, EntryError, InstanceState};
 
+pub(crate) use attach::logged_path;
 pub use options::{InitFlags, InitOptions, TermMode};
 use paths::InstancePaths;
+pub(crate) use paths::absolute as absolute_path;
 
 /// An instance of the engine. Clones are handles of the same instance.
 ///
@@ -42,6 +50,9 @@ pub(crate) struct Shared {
     backup_gate: BackupGate,
     parameters: Mutex<ParameterSet>,
     running: RwLock<Option<Running>>,
+    schema_epoch: SchemaEpoch,
+    /// Held while databases come and go.
+    slots: Mutex<()>,
 }
 
 /// What exists between `init` and `term`.
@@ -52,6 +63,12 @@ struct Running {
     log: Option<Arc<InstanceLog>>,
     /// By slot.
     databases: Vec<Arc<AttachedDatabase>>,
+    trees: Arc<LiveTrees>,
+    sessions: Arc<SessionTable>,
+    /// Whether the temporary database is there.
+    temporary: bool,
+    /// Log bytes behind the tip that the checkpoint may lag.
+    checkpoint_depth: u64,
 }
 
 impl Running {
@@ -88,6 +105,8 @@ impl Instance {
                 backup_gate: BackupGate::default(),
                 parameters: Mutex::new(parameters),
                 running: RwLock::new(None),
+                schema_epoch: SchemaEpoch::default(),
+                slots: Mutex::new(()),
             }),
         }
     }
@@ -200,6 +219,51 @@ impl Instance {
         self.shared.running.read().as_ref().and_then(|r| r.log.clone())
     }
 
+    /// The trees and sessions of the running instance.
+    pub(crate) fn live(&self) -> Option<(Arc<LiveTrees>, Arc<SessionTable>)> {
+        let running = self.shared.running.read();
+        running.as_ref().map(|r| (Arc::clone(&r.trees), Arc::clone(&r.sessions)))
+    }
+
+    /// What pages, versions and log records have cost so far; zeros when the instance does not run.
+    #[must_use]
+    #[doc(alias = "JetGetThreadStats")]
+    pub fn counters(&self) -> LiveCounters {
+        self.live().map(|(trees, _)| trees.counters()).unwrap_or_default()
+    }
+
+    /// Keeps other databases from coming and going.
+    pub(crate) fn lock_slots(&self) -> MutexGuard<'_, ()> {
+        self.shared.slots.lock()
+    }
+
+    /// Forgets a database that could not be created.
+    pub(crate) fn remove_database(&self, slot: u8) {
+        if let Some(running) = &mut *self.shared.running.write() {
+            running.databases.retain(|d| d.id() != slot);
+            running.share_databases();
+            running.trees.abandon(DatabaseSlot(slot));
+        }
+    }
+
+    /// Counts the commits that change schemas.
+    pub(crate) fn schema_epoch(&self) -> &SchemaEpoch {
+        &self.shared.schema_epoch
+    }
+
+    /// The slot of an attached database.
+    ///
+    /// # Errors
+    /// `DatabaseInvalidPath`, `DatabaseNotFound`.
+    pub(crate) fn slot_of(&self, path: &Path) -> Result<u8, InstanceError> {
+        if path.as_os_str().is_empty() {
+            return Err(InstanceError::DatabaseInvalidPath { path: path.to_path_buf() });
+        }
+        let path = paths::absolute(path)?;
+        let found = self.databases().into_iter().find(|d| d.path() == path);
+        Ok(found.ok_or(InstanceError::DatabaseNotFound { path })?.id())
+    }
+
     fn require_log(&self) -> Result<Arc<InstanceLog>, InstanceError> {
         self.log().ok_or(InstanceError::LoggingDisabled)
     }
@@ -243,8 +307,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Moves the checkpoint to the tip of the log: nothing that is logged is missing in a database file. Headers first,
-    /// then the checkpoint file.
+    /// Moves the checkpoint as far as it may go: see [`InstanceLog::advance_checkpoint`].
     ///
     /// # Errors
     /// `LoggingDisabled`, or a storage error.

@@ -68,7 +68,7 @@ impl InstancePaths {
 }
 
 /// An absolute path of at most 246 characters.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, InstanceError> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, InstanceError> {
     let invalid = |reason| InstanceError::InvalidPath { path: path.to_path_buf(), reason };
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let full: PathBuf =

@@ -1,9 +1,9 @@
 //! Termination.
 
 use ese_format::LogPosition;
-use ese_log::record::{Quit, Record, TimedQuit};
+use ese_log::record::{DatabaseSlot, Quit, Record, TimedQuit};
 
-use super::{Instance, Running, TermMode};
+use super::{Instance, Running, TermMode, temporary};
 use crate::database::{DetachFacts, apply_detach};
 use crate::error::InstanceError;
 use crate::event::EventId;
@@ -17,7 +17,8 @@ impl Instance {
     ///
     /// # Errors
     /// Refused at the door; `BackupInProgress` with [`TermMode::Complete`] while a streaming backup is on: the instance
-    /// then goes on, but allows no new backup, as in the engine; `DirtyShutdown` when it was asked for, or forced by an
+    /// then goes on, but allows no new backup, as in the engine; `TransactionsOpen` while sessions are in transactions, and
+    /// the instance goes on; `DirtyShutdown` when it was asked for, or forced by an
     /// earlier fatal error; the first failure on the way.
     #[doc(alias = "JetTerm2")]
     pub fn terminate(&self, mode: TermMode) -> Result<(), InstanceError> {
@@ -34,12 +35,28 @@ impl Instance {
             });
             return Err(crate::backup_gate::BackupInProgress { occupant }.into());
         }
+        let in_transactions = match self.live() {
+            Some((_, sessions)) if !dirty => sessions.all().iter().filter(|s| s.is_in_transaction()).count(),
+            _ => 0,
+        };
+        if in_transactions > 0 {
+            // Nothing has been shut down: the instance goes on, and allows backups again.
+            self.shared.gate.update(|s| {
+                s.lock = None;
+                s.term_in_progress = false;
+                s.backup_allowed = true;
+            });
+            return Err(InstanceError::TransactionsOpen { sessions: in_transactions });
+        }
         let running = self.shared.running.write().take();
         let result = match &running {
             None => Ok(()),
             Some(running) if dirty => self.close_dirty(running),
-            Some(running) => self.close_clean(running),
+            Some(running) => self.close_clean(running, mode),
         };
+        if let Some(running) = &running {
+            self.close_trees(running);
+        }
         if let Some(log) = running.as_ref().and_then(|r| r.log.as_ref()) {
             log.release();
         }
@@ -56,8 +73,19 @@ impl Instance {
         Err(InstanceError::DirtyShutdown)
     }
 
-    fn close_clean(&self, running: &Running) -> Result<(), InstanceError> {
-        match self.write_clean_end(running) {
+    /// Nothing more is written by the trees; the temporary database goes.
+    fn close_trees(&self, running: &Running) {
+        for slot in (0..=6).map(DatabaseSlot) {
+            running.trees.abandon(slot);
+        }
+        if running.temporary {
+            // A left-over is removed by the next start.
+            let _ = temporary::remove(&*self.environment().storage, &running.paths.temporary);
+        }
+    }
+
+    fn close_clean(&self, running: &Running, mode: TermMode) -> Result<(), InstanceError> {
+        match self.write_clean_end(running, mode) {
             Ok(()) => {
                 running.events.report(EventId::STOP_INSTANCE, [self.name().to_owned(), "0".to_owned()]);
                 Ok(())
@@ -70,14 +98,22 @@ impl Instance {
         }
     }
 
-    /// Mark, headers, closing record, checkpoint: each durable before the next, so that a crash in between is recovered.
-    fn write_clean_end(&self, running: &Running) -> Result<(), InstanceError> {
+    /// Pages, mark, headers, closing record, checkpoint: each durable before the next, so that a crash in between is
+    /// recovered.
+    fn write_clean_end(&self, running: &Running, mode: TermMode) -> Result<(), InstanceError> {
+        if mode == TermMode::Complete {
+            running.trees.clean_versions(usize::MAX)?;
+        }
+        for database in &running.databases {
+            running.trees.flush(database.slot())?;
+        }
         let time = self.environment().now();
         let position = match &running.log {
             Some(log) => log.append_and_fill(&Record::ShutDownMark)?,
             None => LogPosition::NONE,
         };
         for database in &running.databases {
+            database.refresh_counters();
             let before = database.header();
             let (db_time, last_object_id) = (before.db_time(), before.last_object_id());
             database.change_header(|h| {

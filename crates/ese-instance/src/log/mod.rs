@@ -6,14 +6,18 @@ mod stream_state;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
+use ese_btree::live::{ChangeLog, LiveError, LiveTrees};
 use ese_format::{
     AttachmentEntry, EngineFormatVersion, LogGeneration, LogPosition, LogTime, LogVersion, Signature,
 };
 use ese_io::{File, Storage};
 use ese_log::record::Record;
-use ese_log::{AppendOptions, CheckpointError, LogError, LogFile, LogNames, LogSet, LogWriter, RecordBatch};
+use ese_log::{
+    AppendOptions, Appended, CheckpointError, LogError, LogFile, LogNames, LogSet, LogSpace, LogWriter,
+    RecordBatch,
+};
 
 use parking_lot::Mutex;
 
@@ -32,6 +36,12 @@ pub struct InstanceLog {
     names: LogNames,
     signature: Signature,
     init_position: LogPosition,
+    /// Whose changes are logged here; they say how far the checkpoint may go.
+    trees: OnceLock<Weak<LiveTrees>>,
+    /// Positions that the checkpoint must not pass: databases that are being created.
+    holds: Mutex<Vec<LogPosition>>,
+    /// Held while the checkpoint moves.
+    advancing: Mutex<()>,
     /// Held, so that no second process runs on the same logs.
     lock: Mutex<Option<LockFile>>,
 }
@@ -46,6 +56,21 @@ impl Drop for LockFile {
     fn drop(&mut self) {
         // A left-over does no harm: only its lock counts.
         let _ = self.storage.remove(self.file.path());
+    }
+}
+
+/// Keeps the checkpoint back.
+pub(crate) struct CheckpointHold {
+    log: Arc<InstanceLog>,
+    position: LogPosition,
+}
+
+impl Drop for CheckpointHold {
+    fn drop(&mut self) {
+        let mut holds = self.log.holds.lock();
+        if let Some(place) = holds.iter().position(|p| *p == self.position) {
+            holds.swap_remove(place);
+        }
     }
 }
 
@@ -86,6 +111,45 @@ impl InstanceLog {
         let mut batch = RecordBatch::of(record)
             .map_err(|_| InstanceError::Unsupported { what: "a record with a path or text of 64 KiB" })?;
         Ok(self.writer.append(&mut batch, options).map_err(log_error)?.first)
+    }
+
+    /// Makes the record at `position`, and all in front of it, durable. Threads that wait share one write.
+    ///
+    /// # Errors
+    /// `LogDown`.
+    pub fn flush_to(&self, position: LogPosition) -> Result<(), InstanceError> {
+        self.writer.flush_to(position).map_err(log_error)
+    }
+
+    /// Whether the disk of the logs has room for new transactions.
+    ///
+    /// # Errors
+    /// `Log` when it is full, until it has room again.
+    #[doc(alias = "ErrLGCheckState")]
+    pub(crate) fn check_space(&self) -> Result<(), InstanceError> {
+        if self.writer.space() == LogSpace::Normal {
+            Ok(())
+        } else {
+            self.writer.check_space().map_err(log_error)
+        }
+    }
+
+    /// Bytes of log between two positions.
+    pub(crate) fn distance(&self, from: LogPosition, to: LogPosition) -> u64 {
+        let file = self.writer.settings().file_len();
+        let place =
+            |p: LogPosition| u64::from(p.generation) * file + u64::from(p.sector) * 4096 + u64::from(p.byte);
+        place(to).saturating_sub(place(from))
+    }
+
+    /// The position that lies `bytes` of log in front of another, about.
+    pub(crate) fn back_from(&self, position: LogPosition, bytes: u64) -> LogPosition {
+        let file = self.writer.settings().file_len().max(4096);
+        let place = u64::from(position.generation) * file + u64::from(position.sector) * 4096;
+        let place = place.saturating_sub(bytes);
+        let generation = u32::try_from(place / file).unwrap_or(u32::MAX);
+        let sector = u16::try_from(place % file / 4096).unwrap_or(u16::MAX);
+        LogPosition::new(generation, sector, 0)
     }
 
     /// Makes every record appended so far durable.
@@ -183,16 +247,48 @@ impl InstanceLog {
         self.state.read(self.signature)
     }
 
-    /// Moves the checkpoint to the tip: nothing that is logged is missing in a database file. Database headers first,
-    /// then the checkpoint file.
+    /// Moves the checkpoint as far as it may go: to the first change of a page that is not in its file, or the begin of the
+    /// oldest transaction that has changed something, else to the tip. Database files first, then database headers, then the
+    /// checkpoint file.
     ///
     /// # Errors
-    /// `LogDown`, or a storage error.
+    /// `LogDown`, `Live`, or a storage error.
     pub fn advance_checkpoint(&self) -> Result<LogPosition, InstanceError> {
+        let _advancing = self.advancing.lock();
         self.flush()?;
-        let position = self.writer.durable_end();
+        // Taken first: what is logged meanwhile lies behind it.
+        let tip = self.writer.durable_end();
+        let needed = match self.trees.get().and_then(Weak::upgrade) {
+            Some(trees) => trees.checkpoint_position()?,
+            None => None,
+        };
+        let held = self.holds.lock().iter().min().copied();
+        let position = [needed, held].into_iter().flatten().fold(tip, LogPosition::min);
+        let position = position.max(self.state.position());
         self.state.advance(position)?;
         Ok(position)
+    }
+
+    /// The checkpoint as it is known in memory.
+    pub(crate) fn checkpoint(&self) -> LogPosition {
+        self.state.position()
+    }
+
+    /// Whose changes are logged here.
+    pub(crate) fn set_trees(&self, trees: &Arc<LiveTrees>) {
+        let _ = self.trees.set(Arc::downgrade(trees));
+    }
+
+    /// Keeps the checkpoint from passing the tip as it is now, as long as the answer lives.
+    pub(crate) fn hold_checkpoint(self: &Arc<Self>) -> CheckpointHold {
+        let position = self.tip();
+        self.holds.lock().push(position);
+        CheckpointHold { log: Arc::clone(self), position }
+    }
+
+    /// Keeps circular logging from recycling a generation, and those behind it, that a backup needs; `None`: no more.
+    pub fn keep_from(&self, generation: Option<LogGeneration>) {
+        self.state.keep_from(generation);
     }
 
     pub(crate) fn write_checkpoint(
@@ -216,6 +312,22 @@ impl InstanceLog {
     /// Remembers, for the checkpoint, where the log was rolled for a backup.
     pub fn remember_backup(&self, full: bool, position: LogPosition, time: LogTime) {
         self.state.remember_backup(full, position, time);
+    }
+}
+
+impl ChangeLog for InstanceLog {
+    fn append(
+        &self,
+        batch: &mut RecordBatch,
+        begin: Option<LogGeneration>,
+        complete: &mut dyn FnMut(LogPosition, &mut RecordBatch),
+    ) -> Result<Appended, LiveError> {
+        let options = AppendOptions { new_generation: false, transaction_begin: begin };
+        Ok(self.writer.append_with(batch, options, complete)?)
+    }
+
+    fn flush_to(&self, position: LogPosition) -> Result<(), LiveError> {
+        Ok(self.writer.flush_to(position)?)
     }
 }
 

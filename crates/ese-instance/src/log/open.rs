@@ -185,7 +185,9 @@ impl LogSetup<'_> {
         settings.file_segments = file_segments;
         settings.parameters = parameters;
         settings.circular = self.parameters.on(ParameterId::CIRCULAR_LOG);
-        settings.reserve_logs = 0;
+        settings.reserve_logs = if self.parameters.on(ParameterId::AGGRESSIVE_LOG_ROLLOVER) { 10 } else { 2 };
+        settings.checkpoint_too_deep =
+            u32::try_from(self.parameters.number(ParameterId::CHECKPOINT_TOO_DEEP)).unwrap_or(u32::MAX);
         let state = Arc::new(StreamState::new(
             self.environment,
             self.checkpoint_path(names),
@@ -212,11 +214,15 @@ impl LogSetup<'_> {
             names: names.clone(),
             signature,
             init_position: LogPosition::NONE,
+            trees: std::sync::OnceLock::new(),
+            holds: Mutex::default(),
+            advancing: Mutex::new(()),
             lock: Mutex::new(Some(LockFile { storage: Arc::clone(&self.environment.storage), file: lock })),
         };
         log.init_position = log.append(&init_record(&parameters, self.environment))?;
         log.flush()?;
         log.state.write_if_new(signature, log.init_position)?;
+        log.writer.prepare_reserves();
         Ok(log)
     }
 

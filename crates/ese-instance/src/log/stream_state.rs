@@ -23,6 +23,8 @@ pub(super) struct StreamState {
     events: EventLog,
     databases: Mutex<Vec<Arc<AttachedDatabase>>>,
     checkpoint: Mutex<CheckpointState>,
+    /// Lowest generation that a backup needs.
+    backup_floor: Mutex<Option<LogGeneration>>,
 }
 
 struct CheckpointState {
@@ -56,6 +58,7 @@ impl StreamState {
             events: events.clone(),
             databases: Mutex::default(),
             checkpoint: Mutex::new(CheckpointState { file, checkpoint, written }),
+            backup_floor: Mutex::new(None),
         }
     }
 
@@ -65,6 +68,15 @@ impl StreamState {
 
     pub(super) fn set_databases(&self, databases: Vec<Arc<AttachedDatabase>>) {
         *self.databases.lock() = databases;
+    }
+
+    /// The checkpoint as it is known in memory.
+    pub(super) fn position(&self) -> LogPosition {
+        self.checkpoint.lock().checkpoint.position()
+    }
+
+    pub(super) fn keep_from(&self, generation: Option<LogGeneration>) {
+        *self.backup_floor.lock() = generation;
     }
 
     /// The checkpoint as it is on disk.
@@ -78,13 +90,18 @@ impl StreamState {
     pub(super) fn advance(&self, position: LogPosition) -> Result<(), InstanceError> {
         let generation = LogGeneration(position.generation);
         let databases = self.databases.lock().clone();
+        for database in &databases {
+            database.refresh_counters();
+        }
         if databases.iter().any(|d| d.header().min_required() < generation) {
             for database in &databases {
                 database.change_header(|h| apply_checkpoint(h, generation));
                 database.write_header(self.environment.new_signature())?;
             }
         }
-        let attachments: Vec<_> = databases.iter().map(|d| d.attachment_entry()).collect();
+        // Those attached behind the checkpoint are met in the log.
+        let entries = databases.iter().map(|d| d.attachment_entry());
+        let attachments: Vec<_> = entries.filter(|e| e.fixed.attach_position() < position).collect();
         self.write(position, Some(&attachments))?;
         Ok(())
     }
@@ -144,6 +161,10 @@ impl LogEnvironment for StreamState {
 
     fn checkpoint(&self) -> LogPosition {
         self.checkpoint.lock().checkpoint.position()
+    }
+
+    fn backup_floor(&self) -> Option<LogGeneration> {
+        *self.backup_floor.lock()
     }
 
     fn stream_begins(&self, signature: &Signature, first: LogPosition) -> Result<(), LogError> {

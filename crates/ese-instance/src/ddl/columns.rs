@@ -1,0 +1,155 @@
+//! Adding and deleting columns.
+
+use std::sync::Arc;
+
+use ese_btree::live::{SeekHow, Spot};
+use ese_format::{ColumnId, JetError};
+
+use super::catalog_rows::{insert_row, is_duplicate, replace_row};
+use super::create_table::{add_auto_increment, same_name};
+use super::refuse;
+use crate::builder::BuilderError;
+use crate::builder::definition::{ColumnPlacer, column_row};
+use crate::builder::schema::{ColumnPlacement, ColumnSpec};
+use crate::catalog::{CatalogRow, CatalogRowKind, ColumnFlags, TableFlags};
+use crate::database::AttachedDatabase;
+use crate::error::InstanceError;
+use crate::schema::TableSchema;
+use crate::session::SessionCallGuard;
+
+/// Adds a column; its number as the engine's interface gives it. `permitted`: the table was opened so that a fixed
+/// structure may be changed.
+///
+/// # Errors
+/// `Structure`, `Definition`, `SchemaConflict`; `Live`.
+pub(crate) fn add_column(
+    call: &mut SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &Arc<TableSchema>,
+    spec: &ColumnSpec,
+    permitted: bool,
+) -> Result<u32, InstanceError> {
+    if table.has_fixed_schema() && !permitted {
+        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
+    }
+    let exclusive = table.shared.is_exclusive_of(call.session.id);
+    if !exclusive && spec.flags.intersects(ColumnFlags::ESCROW_UPDATE | ColumnFlags::AUTO_INCREMENT) {
+        let what = "escrow and auto-increment columns are added to a table that nobody else has open";
+        return Err(refuse(table, JetError::EXCLUSIVE_TABLE_LOCK_REQUIRED, what));
+    }
+    let is_template = table.definition.flags.contains(TableFlags::TEMPLATE);
+    if is_template && spec.placement != ColumnPlacement::Tagged {
+        return Err(refuse(table, JetError::FIXED_DDL, "templates get tagged columns only"));
+    }
+    let mut placer = ColumnPlacer::after(&table.definition, false);
+    let placed = placer.place(&table.definition.name, spec)?;
+    if usize::from(placer.fixed_end()) > database.page_size().len() / 2 {
+        return Err(refuse(table, JetError::RECORD_TOO_BIG, "its fixed columns are too long"));
+    }
+    let object = table.object_id();
+    let mut row = CatalogRow { table: object, ..column_row(&placed, object)? };
+    let mut api_id = u32::from(placed.id.0);
+    if is_template {
+        row.flags |= ColumnFlags::TEMPLATE.bits();
+        api_id |= 0x8000_0000;
+    }
+    call.atomically(|call| {
+        if spec.flags.contains(ColumnFlags::ESCROW_UPDATE) && !is_empty(call, table)? {
+            return Err(refuse(table, JetError::TABLE_NOT_EMPTY, "escrow columns are added to empty tables"));
+        }
+        call.begin_structure_change(database.slot(), &table.shared)?;
+        insert_row(call, database, row).map_err(|error| {
+            if is_duplicate(&error) {
+                let (table, name) = (table.definition.name.clone(), spec.name.clone());
+                BuilderError::PartDuplicate { table, name, index: false }.into()
+            } else {
+                error
+            }
+        })?;
+        if spec.flags.contains(ColumnFlags::AUTO_INCREMENT) {
+            add_auto_increment(call, database, &table.tree)?;
+        }
+        Ok(())
+    })?;
+    Ok(api_id)
+}
+
+/// Whether the session sees no rows.
+pub(super) fn is_empty(call: &SessionCallGuard<'_>, table: &TableSchema) -> Result<bool, InstanceError> {
+    let mut spot = Spot::default();
+    Ok(!call.trees().seek(call.state()?, &table.tree, &[], &[], SeekHow::First, &mut spot)?)
+}
+
+/// Deletes a column. Its row stays, so that its number is not used again, and so does the place of a fixed one.
+///
+/// # Errors
+/// `Structure`, `ColumnNotFound`, `SchemaConflict`; `Live`.
+pub(crate) fn delete_column(
+    call: &mut SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &Arc<TableSchema>,
+    name: &str,
+) -> Result<(), InstanceError> {
+    if table.has_fixed_schema() {
+        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
+    }
+    let missing =
+        || InstanceError::ColumnNotFound { table: table.definition.name.clone(), column: name.to_owned() };
+    let (place, column) = table.column(name.trim_end_matches(' ')).ok_or_else(missing)?;
+    if column.from_template {
+        return Err(refuse(table, JetError::FIXED_INHERITED_DDL, "the column is the template's"));
+    }
+    let id = column.id;
+    call.atomically(|call| {
+        let row =
+            find_row(call, database, table, CatalogRowKind::COLUMN, u32::from(id.0))?.ok_or_else(missing)?;
+        let used = table.definition.indexes.iter().any(|index| {
+            let mut columns = index.segments.iter().chain(&index.conditions);
+            columns.any(|s| table.definition.column_of(s).is_some_and(|(found, _)| found == place))
+        });
+        if used {
+            return Err(refuse(table, JetError::COLUMN_IN_USE, "an index needs the column"));
+        }
+        call.begin_structure_change(database.slot(), &table.shared)?;
+        let stub = CatalogRow { type_or_root: 0, name: stub_name(table, id).into_bytes(), ..row.clone() };
+        replace_row(call, database, &row, &stub)
+    })
+}
+
+/// The name of a deleted column.
+fn stub_name(table: &TableSchema, column: ColumnId) -> String {
+    format!("JetStub_{}_{}", table.object_id(), column.0)
+}
+
+/// The catalog's row of a part of a table.
+pub(super) fn find_row(
+    call: &SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &TableSchema,
+    kind: CatalogRowKind,
+    id: u32,
+) -> Result<Option<CatalogRow>, InstanceError> {
+    let probe = CatalogRow { table: table.object_id(), kind, id, ..CatalogRow::default() };
+    match probe.key() {
+        Ok(key) => call.catalog(database)?.row(&key),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The catalog's row of a part of a table, by name.
+pub(super) fn find_row_by_name(
+    call: &SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &TableSchema,
+    kind: CatalogRowKind,
+    name: &str,
+) -> Result<Option<CatalogRow>, InstanceError> {
+    let mut found = None;
+    call.catalog(database)?.visit_rows(table.object_id(), |row| {
+        if row.kind == kind && same_name(&row.name, name) {
+            found = Some(row);
+        }
+        Ok(found.is_none())
+    })?;
+    Ok(found)
+}

@@ -1,0 +1,105 @@
+//! Creating and deleting indexes.
+
+use std::sync::Arc;
+
+use ese_format::{JetError, PageNumber};
+
+use super::build_index::build;
+use super::catalog_rows::delete_row;
+use super::columns::{find_row_by_name, is_empty};
+use super::create_table::{add_index, is_primary};
+use super::object_map::remove_object;
+use super::{key_limit, refuse};
+use crate::builder::BuilderError;
+use crate::builder::definition::{IndexedColumn, index_row};
+use crate::builder::schema::IndexSpec;
+use crate::catalog::{CatalogRowKind, IndexFlags, TableFlags};
+use crate::database::AttachedDatabase;
+use crate::error::InstanceError;
+use crate::schema::TableSchema;
+use crate::session::SessionCallGuard;
+
+/// Creates an index, and builds it when the table has rows.
+///
+/// # Errors
+/// `Definition`, `Structure`, `SchemaConflict` while others change rows; `Live`: a duplicate key of a unique index.
+pub(crate) fn create_index(
+    call: &mut SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &Arc<TableSchema>,
+    spec: &IndexSpec,
+    permitted: bool,
+) -> Result<(), InstanceError> {
+    if table.has_fixed_schema() && !permitted {
+        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
+    }
+    if spec.density != 0 && !(20..=100).contains(&spec.density) {
+        return Err(refuse(table, JetError::DENSITY_INVALID, "the density is 20 to 100 percent"));
+    }
+    let find = |name: &str| table.column(name).map(|(_, column)| IndexedColumn::of(column));
+    let mut row = index_row(spec, &find, table.object_id(), key_limit(database.page_size()))?;
+    if table.index(spec.name.trim_end_matches(' ')).is_some() {
+        let (table, name) = (table.definition.name.clone(), spec.name.clone());
+        return Err(BuilderError::PartDuplicate { table, name, index: true }.into());
+    }
+    if is_primary(&row) && table.primary().is_some() {
+        return Err(refuse(table, JetError::INDEX_HAS_PRIMARY, "a second primary index"));
+    }
+    if table.definition.flags.contains(TableFlags::TEMPLATE) {
+        row.flags |= IndexFlags::TEMPLATE.bits();
+    }
+    call.atomically(|call| {
+        call.begin_structure_change(database.slot(), &table.shared)?;
+        call.check_rows_are_seen(&table.shared)?;
+        if is_primary(&row) && !is_empty(call, table)? {
+            return Err(refuse(table, JetError::TABLE_NOT_EMPTY, "a primary index of a table with rows"));
+        }
+        let row = add_index(call, database, &table.tree, &row)?;
+        if is_primary(&row) {
+            return Ok(());
+        }
+        call.schemas_changed();
+        let gone = || InstanceError::TableNotFound { table: table.definition.name.clone() };
+        let table = call.schema_by_object(database, table.object_id())?.ok_or_else(gone)?;
+        let index = table.indexes.iter().find(|index| index.definition.object_id.0 == row.id);
+        match index {
+            Some(index) => build(call, database, &table, index),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Deletes an index. Its pages go back to the table when nobody can see it any more.
+///
+/// # Errors
+/// `Structure`, `IndexNotFound`, `SchemaConflict`; `Live`.
+pub(crate) fn delete_index(
+    call: &mut SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &Arc<TableSchema>,
+    name: &str,
+) -> Result<(), InstanceError> {
+    if table.has_fixed_schema() {
+        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
+    }
+    let missing =
+        || InstanceError::IndexNotFound { table: table.definition.name.clone(), index: name.to_owned() };
+    let index = table.index(name.trim_end_matches(' ')).ok_or_else(missing)?;
+    if index.definition.flags.contains(IndexFlags::DERIVED) {
+        return Err(refuse(table, JetError::FIXED_INHERITED_DDL, "the index is the template's"));
+    }
+    if index.definition.is_primary() {
+        return Err(refuse(table, JetError::INDEX_MUST_STAY, "the primary index stays"));
+    }
+    let tree = index.tree;
+    let owner: PageNumber = table.tree.root.root;
+    call.atomically(|call| {
+        let row =
+            find_row_by_name(call, database, table, CatalogRowKind::INDEX, name)?.ok_or_else(missing)?;
+        call.begin_structure_change(database.slot(), &table.shared)?;
+        delete_row(call, database, &row)?;
+        remove_object(call, database, tree.root.object)?;
+        let (live, state) = call.parts()?;
+        Ok(live.delete_tree(state, &tree, owner)?)
+    })
+}

@@ -1,0 +1,420 @@
+//! One call inside a session.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{self, ThreadId};
+
+use ese_btree::live::{LiveTrees, TransactionState};
+use ese_format::{JetError, LogPosition, ObjectId};
+use ese_log::record::DatabaseSlot;
+use parking_lot::MutexGuard;
+
+use super::SessionShared;
+use crate::database::AttachedDatabase;
+use crate::error::InstanceError;
+use crate::schema::{CatalogView, TableSchema, TableShared};
+use crate::state::{ApiCall, SessionCall};
+
+/// The state of a session, of which one call at a time has a hold.
+pub(crate) struct SessionInner {
+    /// `None` once the session has ended.
+    state: Option<TransactionState>,
+    context: Option<u64>,
+    /// Who began the transaction.
+    thread: Option<ThreadId>,
+    /// Schema epoch of the transaction's snapshot.
+    epoch: u64,
+    /// The transaction has changed a schema: its own version is another than everybody's.
+    changed_schemas: bool,
+    /// Schemas that only this transaction sees.
+    own_schemas: HashMap<(u8, ObjectId), Arc<TableSchema>>,
+    /// Count of updating commits when the transaction began: those that it certainly sees.
+    seen_updates: u64,
+    /// Tables whose rows or structure the transaction has changed.
+    touched: Vec<Arc<TableShared>>,
+    /// Tables that the transaction has made.
+    created: Vec<Arc<TableShared>>,
+    updated: HashSet<(u8, ObjectId)>,
+    /// Last commit record of a level-0 commit.
+    pub(super) last_commit: LogPosition,
+    /// Databases that are open, with how often.
+    pub(super) databases: Vec<(Arc<AttachedDatabase>, u32)>,
+}
+
+impl SessionInner {
+    pub(super) fn new(state: TransactionState) -> Self {
+        Self {
+            state: Some(state),
+            context: None,
+            thread: None,
+            epoch: 0,
+            changed_schemas: false,
+            own_schemas: HashMap::new(),
+            seen_updates: 0,
+            touched: Vec::new(),
+            created: Vec::new(),
+            updated: HashSet::new(),
+            last_commit: LogPosition::NONE,
+            databases: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_state(&mut self) -> Option<TransactionState> {
+        self.state.take()
+    }
+}
+
+/// A call that is inside a session: nobody else is until it is dropped.
+pub(crate) struct SessionCallGuard<'a> {
+    pub(crate) session: &'a SessionShared,
+    pub(super) inner: MutexGuard<'a, SessionInner>,
+    _call: ApiCall,
+}
+
+impl SessionShared {
+    /// Lets a call in, with the engine's refusals in the engine's order.
+    ///
+    /// # Errors
+    /// `InvalidSession` for one that has ended; refused at the door; `SessionSharingViolation` when another call is inside, or
+    /// another thread began the transaction.
+    pub(crate) fn enter(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
+        let guard = self.enter_from_anywhere(call)?;
+        if guard.inner.context.is_none() && guard.inner.thread.is_some_and(|t| t != thread::current().id()) {
+            return Err(InstanceError::SessionSharingViolation { session: self.id });
+        }
+        Ok(guard)
+    }
+
+    /// As [`enter`](Self::enter), in the middle of another thread's transaction too.
+    pub(super) fn enter_from_anywhere(
+        &self,
+        call: SessionCall,
+    ) -> Result<SessionCallGuard<'_>, InstanceError> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(InstanceError::InvalidSession { session: self.id });
+        }
+        let entered = self.instance.enter(|state| state.check_session(call))?;
+        let violation = InstanceError::SessionSharingViolation { session: self.id };
+        let inner = self.inner.try_lock().ok_or(violation)?;
+        if inner.state.is_none() {
+            return Err(InstanceError::InvalidSession { session: self.id });
+        }
+        Ok(SessionCallGuard { session: self, inner, _call: entered })
+    }
+}
+
+impl SessionCallGuard<'_> {
+    /// The trees.
+    pub(crate) fn trees(&self) -> &Arc<LiveTrees> {
+        &self.session.trees
+    }
+
+    /// The state of the session's transactions, for reads.
+    ///
+    /// # Errors
+    /// None in fact: a session that has ended is not entered.
+    pub(crate) fn state(&self) -> Result<&TransactionState, InstanceError> {
+        let ended = InstanceError::InvalidSession { session: self.session.id };
+        self.inner.state.as_ref().ok_or(ended)
+    }
+
+    /// The state of the session's transactions, for changes.
+    ///
+    /// # Errors
+    /// None in fact.
+    pub(crate) fn state_mut(&mut self) -> Result<&mut TransactionState, InstanceError> {
+        let ended = InstanceError::InvalidSession { session: self.session.id };
+        self.inner.state.as_mut().ok_or(ended)
+    }
+
+    /// The trees, and the state of the session's transactions.
+    ///
+    /// # Errors
+    /// None in fact.
+    pub(crate) fn parts(&mut self) -> Result<(&LiveTrees, &mut TransactionState), InstanceError> {
+        let ended = InstanceError::InvalidSession { session: self.session.id };
+        Ok((&self.session.trees, self.inner.state.as_mut().ok_or(ended)?))
+    }
+
+    /// Levels of transactions that the session is in.
+    pub(crate) fn level(&self) -> u8 {
+        self.session.level.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_context(&mut self, context: Option<u64>) {
+        self.inner.context = context;
+        if self.level() > 0 {
+            self.inner.thread = Some(thread::current().id());
+        }
+    }
+
+    /// Refuses a call inside a transaction.
+    ///
+    /// # Errors
+    /// `InTransaction`.
+    pub(crate) fn check_no_transaction(&self) -> Result<(), InstanceError> {
+        if self.level() > 0 { Err(InstanceError::InTransaction) } else { Ok(()) }
+    }
+
+    /// Begins a transaction, nested when there is one.
+    ///
+    /// # Errors
+    /// `Live`: too deep, or nothing new may begin because the disk is full.
+    pub(crate) fn begin(&mut self, read_only: bool) -> Result<(), InstanceError> {
+        let outermost = self.level() == 0;
+        if outermost
+            && !read_only
+            && let Some(log) = self.session.instance.log()
+        {
+            log.check_space()?;
+        }
+        let session = self.session;
+        let epochs = session.instance.schema_epoch();
+        let epoch = epochs.hold();
+        let seen_updates = epochs.updates();
+        session.trees.begin(self.state_mut()?, read_only)?;
+        if outermost {
+            self.inner.seen_updates = seen_updates;
+            self.inner.epoch = *epoch;
+            self.inner.thread = Some(thread::current().id());
+        }
+        drop(epoch);
+        session.level.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Commits one level. The position of the record to be flushed, when it was the outermost and anything was logged.
+    ///
+    /// # Errors
+    /// `Live`; the transaction goes on then.
+    pub(crate) fn commit(&mut self) -> Result<Option<LogPosition>, InstanceError> {
+        let session = self.session;
+        let outermost = self.level() == 1;
+        let position = if outermost && self.inner.changed_schemas {
+            let epochs = session.instance.schema_epoch();
+            let mut epoch = epochs.advance();
+            let position = session.trees.commit(self.state_mut()?)?;
+            *epoch += 1;
+            let new = *epoch;
+            drop(epoch);
+            self.forget_transaction(Some(new));
+            position
+        } else {
+            let position = session.trees.commit(self.state_mut()?)?;
+            if outermost {
+                self.forget_transaction(None);
+            }
+            position
+        };
+        self.lower_level();
+        if let Some(position) = position {
+            self.inner.last_commit = self.inner.last_commit.max(position);
+        }
+        Ok(position)
+    }
+
+    /// Rolls one level back.
+    ///
+    /// # Errors
+    /// `Live`; the instance is unavailable then.
+    pub(crate) fn rollback(&mut self) -> Result<(), InstanceError> {
+        let session = self.session;
+        let outermost = self.level() == 1;
+        if let Err(error) = session.trees.rollback(self.state_mut()?) {
+            if error.jet_error() != JetError::NOT_IN_TRANSACTION {
+                session.instance.set_fatal(error.jet_error());
+            }
+            return Err(error.into());
+        }
+        self.inner.own_schemas.clear();
+        for table in &self.inner.created {
+            // The tree may have been made in this level; if not, the catalog says so.
+            table.forget_long_values();
+        }
+        if outermost {
+            self.forget_transaction(None);
+        }
+        self.lower_level();
+        Ok(())
+    }
+
+    fn lower_level(&mut self) {
+        if self.session.level.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.inner.thread = None;
+        }
+    }
+
+    fn forget_transaction(&mut self, committed_epoch: Option<u64>) {
+        let updates = if self.inner.touched.is_empty() {
+            0
+        } else {
+            self.session.instance.schema_epoch().count_update()
+        };
+        for table in self.inner.touched.drain(..) {
+            table.end_transaction(self.session.id, committed_epoch, updates);
+        }
+        self.session.changed.store(0, Ordering::Release);
+        self.inner.created.clear();
+        self.inner.updated.clear();
+        self.inner.own_schemas.clear();
+        self.inner.changed_schemas = false;
+    }
+
+    /// Lets the transaction change rows of a table. Cheap after the first time.
+    ///
+    /// # Errors
+    /// `SchemaConflict`: the table's structure is not the one that the transaction sees.
+    pub(crate) fn begin_update(&mut self, table: &TableSchema) -> Result<(), InstanceError> {
+        let key = (table.slot().0, table.object_id());
+        if self.inner.updated.contains(&key) {
+            return Ok(());
+        }
+        table.shared.begin_update(self.session.id, self.inner.epoch)?;
+        self.inner.updated.insert(key);
+        self.session.changed.fetch_or(1 << table.slot().0, Ordering::AcqRel);
+        self.inner.touched.push(Arc::clone(&table.shared));
+        Ok(())
+    }
+
+    /// Lets the transaction change the structure of a table, or make or delete it.
+    ///
+    /// # Errors
+    /// `SchemaConflict`.
+    pub(crate) fn begin_structure_change(
+        &mut self,
+        slot: DatabaseSlot,
+        table: &Arc<TableShared>,
+    ) -> Result<(), InstanceError> {
+        self.session.changed.fetch_or(1 << slot.0, Ordering::AcqRel);
+        table.begin_structure_change(self.session.id, self.inner.epoch)?;
+        self.inner.touched.push(Arc::clone(table));
+        self.schemas_changed();
+        Ok(())
+    }
+
+    /// Remembers that the transaction has made a table.
+    pub(crate) fn note_created(&mut self, table: &Arc<TableShared>) {
+        self.inner.created.push(Arc::clone(table));
+    }
+
+    /// Whether the transaction has made a table.
+    pub(crate) fn created_table(&self, table: &Arc<TableShared>) -> bool {
+        self.inner.created.iter().any(|made| Arc::ptr_eq(made, table))
+    }
+
+    /// Makes sure that the transaction sees every committed row of a table.
+    ///
+    /// # Errors
+    /// `SchemaConflict` when rows may have changed since it began.
+    pub(crate) fn check_rows_are_seen(&self, table: &TableShared) -> Result<(), InstanceError> {
+        table.check_rows_are_seen(self.inner.seen_updates)
+    }
+
+    /// The transaction has changed a schema: what was read before does not count any more.
+    pub(crate) fn schemas_changed(&mut self) {
+        self.inner.changed_schemas = true;
+        self.inner.own_schemas.clear();
+    }
+
+    /// The catalog of a database as the session sees it.
+    pub(crate) fn catalog<'a>(
+        &'a self,
+        database: &AttachedDatabase,
+    ) -> Result<CatalogView<'a>, InstanceError> {
+        Ok(CatalogView {
+            trees: &self.session.trees,
+            state: self.state()?,
+            slot: database.slot(),
+            page_size: database.page_size(),
+        })
+    }
+
+    /// The schema of a table by name, as the session sees it; `None` when it sees no such table.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read or makes no sense.
+    pub(crate) fn schema(
+        &mut self,
+        database: &AttachedDatabase,
+        name: &str,
+    ) -> Result<Option<Arc<TableSchema>>, InstanceError> {
+        let epochs = self.session.instance.schema_epoch();
+        let held = epochs.hold();
+        if self.sees(*held)
+            && let Some(known) = database.schemas().by_name(*held, name.trim_end_matches(' '))
+        {
+            return Ok(Some(known));
+        }
+        match self.catalog(database)?.find(name)? {
+            Some(object) => self.read_schema(database, object, *held),
+            None => Ok(None),
+        }
+    }
+
+    /// The schema of a table by its object id, as the session sees it.
+    ///
+    /// # Errors
+    /// As [`schema`](Self::schema).
+    pub(crate) fn schema_by_object(
+        &mut self,
+        database: &AttachedDatabase,
+        object: ObjectId,
+    ) -> Result<Option<Arc<TableSchema>>, InstanceError> {
+        let epochs = self.session.instance.schema_epoch();
+        let held = epochs.hold();
+        self.read_schema(database, object, *held)
+    }
+
+    /// Whether the session sees what everybody sees who begins now.
+    fn sees(&self, epoch: u64) -> bool {
+        !self.inner.changed_schemas && (self.level() == 0 || self.inner.epoch == epoch)
+    }
+
+    fn read_schema(
+        &mut self,
+        database: &AttachedDatabase,
+        object: ObjectId,
+        epoch: u64,
+    ) -> Result<Option<Arc<TableSchema>>, InstanceError> {
+        if self.sees(epoch) {
+            if let Some(known) = database.schemas().by_object(epoch, object) {
+                return Ok(Some(known));
+            }
+            let schema = self.catalog(database)?.schema(object, database.schemas(), epoch)?;
+            if let Some(schema) = &schema {
+                database.schemas().put(schema);
+            }
+            return Ok(schema);
+        }
+        let key = (database.id(), object);
+        if let Some(known) = self.inner.own_schemas.get(&key) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        // No epoch of everybody's: the transaction's own.
+        let schema = self.catalog(database)?.schema(object, database.schemas(), self.inner.epoch)?;
+        if let Some(schema) = &schema {
+            self.inner.own_schemas.insert(key, Arc::clone(schema));
+        }
+        Ok(schema)
+    }
+
+    /// The schema to go on with, for somebody who holds `known`: the same one as long as nothing has changed.
+    ///
+    /// # Errors
+    /// As [`schema`](Self::schema); `TableNotFound` when the table is gone.
+    pub(crate) fn current_schema(
+        &mut self,
+        database: &AttachedDatabase,
+        known: &Arc<TableSchema>,
+    ) -> Result<Arc<TableSchema>, InstanceError> {
+        let epochs = self.session.instance.schema_epoch();
+        let held = epochs.hold();
+        let now = if self.level() > 0 { self.inner.epoch } else { *held };
+        if !self.inner.changed_schemas && known.epoch == now {
+            return Ok(Arc::clone(known));
+        }
+        let gone = || InstanceError::TableNotFound { table: known.definition.name.clone() };
+        self.read_schema(database, known.object_id(), *held)?.ok_or_else(gone)
+    }
+}

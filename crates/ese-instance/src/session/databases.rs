@@ -1,0 +1,127 @@
+//! Databases in sessions: create, attach, detach, open, close.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Session, SessionCallGuard};
+use crate::creation::CreateOptions;
+use crate::database::AttachedDatabase;
+use crate::error::InstanceError;
+use crate::open_database::Database;
+use crate::state::SessionCall;
+
+impl Session {
+    /// Creates a database and opens it. It is attached.
+    ///
+    /// # Errors
+    /// Refused at the door; `InTransaction`; as [`Instance::create_database`](crate::Instance::create_database).
+    #[doc(alias = "JetCreateDatabase")]
+    #[doc(alias = "JetCreateDatabase2")]
+    pub fn create_database(&self, path: &Path, options: &CreateOptions) -> Result<Database, InstanceError> {
+        let mut call = self.shared.enter(SessionCall::Ordinary)?;
+        call.check_no_transaction()?;
+        let instance = self.instance();
+        let slot = instance.create_database_in(&mut call, path, options)?;
+        self.open_slot(&mut call, slot, false)
+    }
+
+    /// Attaches a database that was closed in order.
+    ///
+    /// # Errors
+    /// Refused at the door; `InTransaction`; as [`Instance::attach`](crate::Instance::attach).
+    #[doc(alias = "JetAttachDatabase")]
+    pub fn attach_database(&self, path: &Path) -> Result<(), InstanceError> {
+        self.shared.enter(SessionCall::Ordinary)?.check_no_transaction()?;
+        self.instance().attach(path)?;
+        Ok(())
+    }
+
+    /// Detaches a database that nobody has open.
+    ///
+    /// # Errors
+    /// Refused at the door; `InTransaction`; as [`Instance::detach`](crate::Instance::detach).
+    #[doc(alias = "JetDetachDatabase")]
+    pub fn detach_database(&self, path: &Path) -> Result<(), InstanceError> {
+        self.shared.enter(SessionCall::WindingDown)?.check_no_transaction()?;
+        self.instance().detach(path)
+    }
+
+    /// Opens a database that is attached.
+    ///
+    /// # Errors
+    /// Refused at the door; `DatabaseInvalidPath`, `DatabaseNotFound`, `DatabaseLocked`.
+    #[doc(alias = "JetOpenDatabase")]
+    pub fn open_database(&self, path: &Path) -> Result<Database, InstanceError> {
+        self.open_path(path, false)
+    }
+
+    /// Opens a database for this session alone.
+    ///
+    /// # Errors
+    /// As [`open_database`](Self::open_database); `DatabaseInUse` when it is open.
+    #[doc(alias = "JET_bitDbExclusive")]
+    pub fn open_database_exclusively(&self, path: &Path) -> Result<Database, InstanceError> {
+        self.open_path(path, true)
+    }
+
+    fn open_path(&self, path: &Path, exclusive: bool) -> Result<Database, InstanceError> {
+        let mut call = self.shared.enter(SessionCall::Ordinary)?;
+        let slot = self.instance().slot_of(path)?;
+        self.open_slot(&mut call, slot, exclusive)
+    }
+
+    fn open_slot(
+        &self,
+        call: &mut SessionCallGuard<'_>,
+        slot: u8,
+        exclusive: bool,
+    ) -> Result<Database, InstanceError> {
+        let database = self.instance().databases().into_iter().find(|d| d.id() == slot);
+        let database = database.ok_or(InstanceError::InvalidDatabaseId)?;
+        database.open(self.id(), exclusive)?;
+        call.add_database(&database);
+        Ok(Database::new(Arc::clone(&self.shared), database))
+    }
+}
+
+impl SessionCallGuard<'_> {
+    fn add_database(&mut self, database: &Arc<AttachedDatabase>) {
+        match self.inner.databases.iter_mut().find(|(known, _)| Arc::ptr_eq(known, database)) {
+            Some((_, count)) => *count += 1,
+            None => self.inner.databases.push((Arc::clone(database), 1)),
+        }
+    }
+
+    /// Closes one handle of a database.
+    pub(crate) fn close_database(&mut self, database: &Arc<AttachedDatabase>) {
+        let Some(place) = self.inner.databases.iter().position(|(known, _)| Arc::ptr_eq(known, database))
+        else {
+            return;
+        };
+        database.close(self.session.id);
+        if let Some((_, count)) = self.inner.databases.get_mut(place) {
+            *count -= 1;
+            if *count == 0 {
+                self.inner.databases.swap_remove(place);
+            }
+        }
+    }
+
+    /// Closes all databases of the session.
+    pub(super) fn close_databases(&mut self) {
+        for (database, count) in std::mem::take(&mut self.inner.databases) {
+            for _ in 0..count {
+                database.close(self.session.id);
+            }
+        }
+    }
+
+    /// Refuses a handle of a database that is not open in the session.
+    ///
+    /// # Errors
+    /// `InvalidDatabaseId`.
+    pub(crate) fn check_database(&self, database: &Arc<AttachedDatabase>) -> Result<(), InstanceError> {
+        let known = self.inner.databases.iter().any(|(open, _)| Arc::ptr_eq(open, database));
+        if known { Ok(()) } else { Err(InstanceError::InvalidDatabaseId) }
+    }
+}

@@ -1,0 +1,227 @@
+//! Sessions: transactions, and the databases that are open in them.
+//!
+//! A session is used by one thread at a time; a call that finds another inside is refused with
+//! `JET_errSessionSharingViolation`, and so is a call in the middle of a transaction that another thread began, unless the
+//! session has a [context](Session::set_context).
+//!
+//! ```
+//! use ese_format::ColumnKind;
+//! use ese_instance::{ColumnSpec, CommitMode, CreateOptions, Engine, Environment, IndexSpec, InitOptions, ParameterId, TableSpec};
+//! use ese_io::MemoryStorage;
+//! # use std::sync::Arc;
+//!
+//! # fn main() -> Result<(), ese_instance::InstanceError> {
+//! let engine = Engine::new(Environment::system().with_storage(Arc::new(MemoryStorage::new())));
+//! let instance = engine.create_instance("books")?;
+//! instance.set_parameter(ParameterId::DATABASE_PAGE_SIZE, 8192_u32)?;
+//! instance.initialize(InitOptions::default())?;
+//! let session = instance.begin_session()?;
+//! let database = session.create_database("/books.edb".as_ref(), &CreateOptions::default())?;
+//! let transaction = session.transaction()?;
+//! database.create_table(
+//!     &TableSpec::new("Books")
+//!         .column(ColumnSpec::fixed("Id", ColumnKind::LONG).auto_increment())
+//!         .index(IndexSpec::new("ById").ascending("Id").primary()),
+//! )?;
+//! transaction.commit(CommitMode::Durable)?;
+//! assert!(database.table_names()?.contains(&"Books".to_owned()));
+//! drop(database);
+//! session.end()?;
+//! instance.terminate(Default::default())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod call;
+mod databases;
+mod table;
+mod transaction;
+
+pub(crate) use call::{SessionCallGuard, SessionInner};
+pub(crate) use table::SessionTable;
+pub use transaction::{CommitId, CommitMode, Transaction};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use ese_btree::live::LiveTrees;
+use ese_log::record::{DatabaseSlot, SessionId};
+use parking_lot::Mutex;
+
+use crate::error::InstanceError;
+use crate::instance::Instance;
+use crate::state::SessionCall;
+
+/// A session of an instance.
+///
+/// Dropping it ends it: what it has not committed is rolled back.
+#[doc(alias = "JET_SESID")]
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) shared: Arc<SessionShared>,
+}
+
+/// What a session's handles share.
+pub(crate) struct SessionShared {
+    pub(crate) instance: Instance,
+    pub(crate) trees: Arc<LiveTrees>,
+    pub(crate) id: SessionId,
+    /// Levels of transactions it is in, for those who count.
+    level: AtomicU8,
+    /// Slots of the databases that its transaction has changed, a bit for each.
+    changed: AtomicU8,
+    ended: AtomicBool,
+    inner: Mutex<SessionInner>,
+}
+
+impl std::fmt::Debug for SessionShared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("level", &self.level.load(Ordering::Relaxed))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Instance {
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// Refused at the door; `OutOfSessions`.
+    #[doc(alias = "JetBeginSession")]
+    pub fn begin_session(&self) -> Result<Session, InstanceError> {
+        let _call = self.enter(crate::state::InstanceState::check_call)?;
+        self.new_session()
+    }
+
+    /// A session without a look at the door: for the instance's own work.
+    pub(crate) fn new_session(&self) -> Result<Session, InstanceError> {
+        let (trees, sessions) = self.live().ok_or(crate::state::EntryError::NotInitialized)?;
+        let shared = sessions.add(|id| {
+            let inner = SessionInner::new(trees.open_session(id));
+            Arc::new(SessionShared {
+                instance: self.clone(),
+                trees: Arc::clone(&trees),
+                id,
+                level: AtomicU8::new(0),
+                changed: AtomicU8::new(0),
+                ended: AtomicBool::new(false),
+                inner: Mutex::new(inner),
+            })
+        })?;
+        Ok(Session { shared })
+    }
+}
+
+impl Session {
+    /// The instance.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.shared.instance
+    }
+
+    /// Number of the session in the log.
+    #[must_use]
+    #[doc(alias = "procid")]
+    pub fn id(&self) -> SessionId {
+        self.shared.id
+    }
+
+    /// Levels of transactions that the session is in.
+    ///
+    /// # Errors
+    /// Refused at the door.
+    #[doc(alias = "JetGetSessionInfo")]
+    #[doc(alias = "JET_sesparamTransactionLevel")]
+    pub fn level(&self) -> Result<u8, InstanceError> {
+        Ok(self.shared.enter(SessionCall::WindingDown)?.level())
+    }
+
+    /// Gives the session a context: from now on whoever has set this context uses it, whichever thread that is, and
+    /// transactions may go from thread to thread.
+    ///
+    /// # Errors
+    /// Refused at the door.
+    #[doc(alias = "JetSetSessionContext")]
+    pub fn set_context(&self, context: u64) -> Result<(), InstanceError> {
+        self.shared.enter_from_anywhere(SessionCall::Ordinary)?.set_context(Some(context));
+        Ok(())
+    }
+
+    /// Takes the context away: the thread of the call is the one that may go on in a transaction.
+    ///
+    /// # Errors
+    /// Refused at the door.
+    #[doc(alias = "JetResetSessionContext")]
+    pub fn reset_context(&self) -> Result<(), InstanceError> {
+        self.shared.enter_from_anywhere(SessionCall::WindingDown)?.set_context(None);
+        Ok(())
+    }
+
+    /// Ends the session. What it has not committed is rolled back, its tables and databases are closed.
+    ///
+    /// # Errors
+    /// Refused at the door; `Live` when a rollback failed, which makes the instance unavailable.
+    #[doc(alias = "JetEndSession")]
+    pub fn end(self) -> Result<(), InstanceError> {
+        self.shared.end()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A session that cannot be rolled back has made its instance unavailable.
+        let _ = self.shared.end();
+    }
+}
+
+impl SessionShared {
+    /// Whether the session is in a transaction.
+    pub(crate) fn is_in_transaction(&self) -> bool {
+        self.level.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the session's transaction has changed a database.
+    pub(crate) fn has_changed(&self, slot: DatabaseSlot) -> bool {
+        self.changed.load(Ordering::Acquire) >> slot.0 & 1 != 0
+    }
+
+    fn end(&self) -> Result<(), InstanceError> {
+        if self.ended.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        match self.enter_from_anywhere(SessionCall::WindingDown) {
+            Ok(mut call) => {
+                while call.level() > 0 {
+                    result = call.rollback();
+                    if result.is_err() {
+                        break;
+                    }
+                }
+                call.close_databases();
+            }
+            // The instance is gone, and with it whatever was begun.
+            Err(InstanceError::Entry(_)) => {}
+            Err(error) => return Err(error),
+        }
+        self.close();
+        result
+    }
+
+    /// Takes the session out of the instance's list.
+    pub(crate) fn close(&self) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some((_, sessions)) = self.instance.live() {
+            sessions.remove(self.id);
+        }
+        if let Some(state) = self.inner.lock().take_state() {
+            // A rollback that fails has been reported, and has made the instance unavailable.
+            if let Err(error) = self.trees.close_session(state) {
+                self.instance.set_fatal(error.jet_error());
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Transactions of a session.
+
+use ese_format::{LogPosition, Signature};
+
+use super::Session;
+use crate::error::InstanceError;
+use crate::state::SessionCall;
+
+/// When a commit returns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CommitMode {
+    /// Once it is durable. Several sessions that wait share one write.
+    #[default]
+    Durable,
+    /// At once: a crash soon after may take the transaction back, as a whole, with all that were committed after it.
+    #[doc(alias = "JET_bitCommitLazyFlush")]
+    Lazy,
+}
+
+/// What a level-0 commit is known by. Durable commits of a stream are in the order of their ids.
+#[doc(alias = "JET_COMMIT_ID")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitId {
+    /// Signature of the log stream.
+    pub log_signature: Signature,
+    /// Position of the commit record.
+    pub position: LogPosition,
+}
+
+impl Session {
+    /// Begins a transaction. In a transaction: a nested one, up to seven levels.
+    ///
+    /// # Errors
+    /// Refused at the door; `Live` (too deep); `Log` when the disk of the logs is full.
+    #[doc(alias = "JetBeginTransaction")]
+    pub fn begin(&self) -> Result<(), InstanceError> {
+        self.shared.enter(SessionCall::Ordinary)?.begin(false)
+    }
+
+    /// Begins a transaction that changes nothing; changes in it are refused.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    #[doc(alias = "JetBeginTransaction2")]
+    #[doc(alias = "JET_bitTransactionReadOnly")]
+    pub fn begin_read_only(&self) -> Result<(), InstanceError> {
+        self.shared.enter(SessionCall::Ordinary)?.begin(true)
+    }
+
+    /// Begins a transaction that is rolled back when its guard is dropped.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn transaction(&self) -> Result<Transaction<'_>, InstanceError> {
+        self.begin()?;
+        Ok(Transaction { session: self, open: true })
+    }
+
+    /// Commits the innermost transaction. Only the outermost commit makes its changes visible to others, and only that one
+    /// is made durable; `None` when there was nothing to log, or an outer transaction remains.
+    ///
+    /// # Errors
+    /// Refused at the door; `Live` (not in a transaction: the transaction goes on after every other failure); `Log` when the
+    /// log cannot be written: the commit is in memory then, and may not be durable.
+    #[doc(alias = "JetCommitTransaction")]
+    #[doc(alias = "JetCommitTransaction2")]
+    pub fn commit(&self, mode: CommitMode) -> Result<Option<CommitId>, InstanceError> {
+        let position = {
+            let mut call = self.shared.enter(SessionCall::Ordinary)?;
+            let position = call.commit()?;
+            if mode == CommitMode::Durable
+                && let (Some(position), Some(log)) = (position, self.instance().log())
+            {
+                log.flush_to(position)?;
+            }
+            position
+        };
+        let outermost = !self.shared.is_in_transaction();
+        if outermost {
+            self.instance().maintain()?;
+        }
+        let id = position.zip(self.instance().log());
+        Ok(id.map(|(position, log)| CommitId { log_signature: log.signature(), position }))
+    }
+
+    /// Rolls the innermost transaction back.
+    ///
+    /// # Errors
+    /// Refused at the door; `Live`: not in a transaction, or it could not be taken back, which makes the instance
+    /// unavailable.
+    #[doc(alias = "JetRollback")]
+    pub fn rollback(&self) -> Result<(), InstanceError> {
+        self.shared.enter(SessionCall::WindingDown)?.rollback()
+    }
+
+    /// Rolls all levels back.
+    ///
+    /// # Errors
+    /// As [`rollback`](Self::rollback).
+    #[doc(alias = "JET_bitRollbackAll")]
+    pub fn rollback_all(&self) -> Result<(), InstanceError> {
+        let mut call = self.shared.enter(SessionCall::WindingDown)?;
+        loop {
+            call.rollback()?;
+            if call.level() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns when the session's last level-0 commit is durable, a lazy one too.
+    ///
+    /// # Errors
+    /// Refused at the door; `InTransaction`; `Log`.
+    #[doc(alias = "JET_bitWaitLastLevel0Commit")]
+    pub fn wait_for_last_commit(&self) -> Result<(), InstanceError> {
+        let call = self.shared.enter(SessionCall::Ordinary)?;
+        call.check_no_transaction()?;
+        let position = call.inner.last_commit;
+        match self.instance().log() {
+            Some(log) if !position.is_none() => log.flush_to(position),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns when every commit of every session so far is durable.
+    ///
+    /// # Errors
+    /// Refused at the door; `InTransaction`; `Log`.
+    #[doc(alias = "JET_bitWaitAllLevel0Commit")]
+    pub fn wait_for_all_commits(&self) -> Result<(), InstanceError> {
+        let call = self.shared.enter(SessionCall::Ordinary)?;
+        call.check_no_transaction()?;
+        match self.instance().log() {
+            Some(log) => log.flush(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A transaction of a session, rolled back unless it is committed.
+///
+/// It is one level of the session's transactions: the guards of nested ones go out of scope in the opposite order of their
+/// beginning.
+#[derive(Debug)]
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct Transaction<'s> {
+    session: &'s Session,
+    open: bool,
+}
+
+impl Transaction<'_> {
+    /// Commits it, as [`Session::commit`].
+    ///
+    /// # Errors
+    /// As [`Session::commit`]; it is rolled back then if it still goes on.
+    pub fn commit(mut self, mode: CommitMode) -> Result<Option<CommitId>, InstanceError> {
+        let id = self.session.commit(mode)?;
+        self.open = false;
+        Ok(id)
+    }
+
+    /// Rolls it back.
+    ///
+    /// # Errors
+    /// As [`Session::rollback`].
+    pub fn rollback(mut self) -> Result<(), InstanceError> {
+        self.open = false;
+        self.session.rollback()
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        self.session
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // A rollback that fails has made the instance unavailable.
+            let _ = self.session.rollback();
+        }
+    }
+}
+
+impl super::SessionCallGuard<'_> {
+    /// Does something in a transaction level of its own: committed when it succeeds, rolled back when it fails.
+    ///
+    /// # Errors
+    /// What `change` says, and of the commit.
+    pub(crate) fn nested<R>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<R, InstanceError>,
+    ) -> Result<R, InstanceError> {
+        Ok(self.nested_at(change)?.0)
+    }
+
+    /// As [`nested`](Self::nested); at level 0, where this makes a whole transaction of it, the commit is durable.
+    ///
+    /// # Errors
+    /// What `change` says, and of the commit.
+    pub(crate) fn atomically<R>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<R, InstanceError>,
+    ) -> Result<R, InstanceError> {
+        let (value, position) = self.nested_at(change)?;
+        if let (Some(position), Some(log)) = (position, self.session.instance.log()) {
+            log.flush_to(position)?;
+        }
+        Ok(value)
+    }
+
+    fn nested_at<R>(
+        &mut self,
+        change: impl FnOnce(&mut Self) -> Result<R, InstanceError>,
+    ) -> Result<(R, Option<LogPosition>), InstanceError> {
+        self.begin(false)?;
+        let outcome = change(self).and_then(|value| Ok((value, self.commit()?)));
+        if outcome.is_err() {
+            self.rollback()?;
+        }
+        outcome
+    }
+}
