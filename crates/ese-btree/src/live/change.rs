@@ -238,7 +238,14 @@ impl Core {
     ) -> Result<()> {
         self.may_change(t)?;
         let bookmark_data = tree.bookmark_data(data);
-        let leaf = self.descend(tree, key, bookmark_data)?;
+        let leaf = match self.place_at_end(tree, key, bookmark_data) {
+            Some(leaf) => leaf,
+            None => {
+                let leaf = self.descend(tree, key, bookmark_data)?;
+                self.note_last_leaf(tree, &leaf);
+                leaf
+            }
+        };
         if leaf.exact {
             return self.insert_over(t, tree, &leaf, key, data);
         }

@@ -44,6 +44,15 @@ pub(super) enum Cleanup {
     Node { slot: DatabaseSlot, tree: crate::tree_write::TreeRoot, key: Vec<u8>, data: Vec<u8> },
 }
 
+/// The last leaf of a tree, as it was some time ago.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastLeaf {
+    pub(super) slot: DatabaseSlot,
+    pub(super) root: PageNumber,
+    pub(super) page: PageNumber,
+    pub(super) frame: FrameId,
+}
+
 pub(super) struct Core {
     pub(super) settings: LiveSettings,
     pub(super) log: Option<Arc<dyn ChangeLog>>,
@@ -58,6 +67,8 @@ pub(super) struct Core {
     pub(super) batch: RecordBatch,
     pub(super) scratch: Vec<u8>,
     pub(super) scratch_key: Vec<u8>,
+    /// The last leaves of trees that were appended to lately.
+    pub(super) last_leaves: [Option<LastLeaf>; 8],
     /// The session of clean-up.
     pub(super) system: Option<TransactionState>,
 }
@@ -81,6 +92,7 @@ impl Core {
             batch: RecordBatch::new(),
             scratch: Vec::new(),
             scratch_key: Vec::new(),
+            last_leaves: [None; 8],
             system: None,
         }
     }

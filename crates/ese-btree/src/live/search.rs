@@ -3,7 +3,7 @@
 use ese_format::PageNumber;
 use ese_log::record::DatabaseSlot;
 
-use super::core::{Core, Result};
+use super::core::{Core, LastLeaf, Result};
 use super::{LiveError, Tree};
 use crate::page_cache::FrameId;
 use crate::page_edit::page_flags;
@@ -22,6 +22,11 @@ pub(super) struct Leaf {
     pub(super) exact: bool,
 }
 
+/// Where the last leaf of a tree is remembered.
+fn last_leaf_of(tree: &Tree) -> usize {
+    tree.root.root.0 as usize % 8
+}
+
 /// Which way to go on branch pages.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way<'a> {
@@ -30,6 +35,39 @@ pub(super) enum Way<'a> {
 }
 
 impl Core {
+    /// The place behind the last node of a tree, when the key belongs there and the last leaf is known.
+    pub(super) fn place_at_end(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Option<Leaf> {
+        let known = self.last_leaves.get(last_leaf_of(tree)).copied().flatten()?;
+        if known.root != tree.root.root || known.slot != tree.slot {
+            return None;
+        }
+        self.cache.begin_operation();
+        if !self.cache.still_holds(known.frame, known.slot, known.page) {
+            return None;
+        }
+        let image = self.cache.page(known.frame);
+        let flags = image.flags()
+            & (page_flags::LEAF | page_flags::EMPTY | page_flags::PRE_INIT | page_flags::SPACE_TREE);
+        let count = image.line_count();
+        // A leaf in use without a right sibling is the last one, whatever happened since.
+        if flags != page_flags::LEAF || image.object() != tree.root.object || !image.next().is_none() {
+            return None;
+        }
+        let last = image.node(count.checked_sub(1)?).ok()?;
+        let order = last.compare_bookmark(key, data, tree.is_unique());
+        order.is_lt().then_some(Leaf { frame: known.frame, page: known.page, line: count, exact: false })
+    }
+
+    /// Remembers the last leaf of a tree.
+    pub(super) fn note_last_leaf(&mut self, tree: &Tree, leaf: &Leaf) {
+        if self.cache.page(leaf.frame).next().is_none()
+            && let Some(place) = self.last_leaves.get_mut(last_leaf_of(tree))
+        {
+            let (slot, root) = (tree.slot, tree.root.root);
+            *place = Some(LastLeaf { slot, root, page: leaf.page, frame: leaf.frame });
+        }
+    }
+
     /// Descends to the leaf of a bookmark. The data part must be empty in trees with unique keys.
     #[inline]
     pub(super) fn descend(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<Leaf> {

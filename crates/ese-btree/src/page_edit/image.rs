@@ -1,5 +1,7 @@
 //! One page in memory: where its parts are, and reading them.
 
+use std::cmp::Ordering;
+
 use ese_format::{DbTime, ObjectId, PageNumber, PageSize};
 
 use super::error::PageEditError;
@@ -82,14 +84,14 @@ impl NodeRef<'_> {
 
     /// Compares the node's key with `key`.
     #[must_use]
-    pub fn compare_key(&self, key: &[u8]) -> std::cmp::Ordering {
+    pub fn compare_key(&self, key: &[u8]) -> Ordering {
         let head = key.get(..self.prefix.len().min(key.len())).unwrap_or(key);
         self.prefix.cmp(head).then_with(|| self.suffix.cmp(key.get(self.prefix.len()..).unwrap_or(&[])))
     }
 
     /// Compares the node's bookmark with `bookmark`: the key in trees with unique keys, else key and data together.
     #[must_use]
-    pub fn compare_bookmark(&self, key: &[u8], data: &[u8], unique: bool) -> std::cmp::Ordering {
+    pub fn compare_bookmark(&self, key: &[u8], data: &[u8], unique: bool) -> Ordering {
         let by_key = self.compare_key(key);
         if unique { by_key } else { by_key.then_with(|| self.data.cmp(data)) }
     }
@@ -365,29 +367,42 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         Ok(NodeRef { flags, prefix, suffix, data })
     }
 
-    /// First line whose bookmark is not below the given one, and whether it is equal. Lines that cannot be read
-    /// count as below.
+    /// First line whose bookmark is not below the given one, and whether it is equal.
     ///
     /// # Errors
     /// As [`node`](Self::node).
+    #[inline]
     pub fn seek(&self, key: &[u8], data: &[u8]) -> Result<(usize, bool), PageEditError> {
         let unique = self.has_unique_keys();
+        let search = self.search(key);
         let (mut low, mut high) = (0, self.line_count());
-        let mut exact = false;
         while low < high {
             let middle = low.midpoint(high);
-            match self.node(middle)?.compare_bookmark(key, data, unique) {
-                std::cmp::Ordering::Less => low = middle + 1,
-                order => {
-                    exact = order.is_eq();
-                    high = middle;
-                    if exact {
-                        low = middle;
-                    }
-                }
+            let (mut order, node_data) = search.compare(middle)?;
+            if order.is_eq() && !unique {
+                order = node_data.cmp(data);
+            }
+            match order {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Ok((middle, true)),
+                Ordering::Greater => high = middle,
             }
         }
-        Ok((low, exact))
+        Ok((low, false))
+    }
+
+    /// Prepares for comparing the nodes of this page with a key.
+    fn search<'s>(&'s self, key: &'s [u8]) -> Search<'s> {
+        let prefix = self.key_prefix();
+        let common = prefix.iter().zip(key).take_while(|(a, b)| a == b).count();
+        // What a node that takes more of the prefix than the key shares is, compared with the key.
+        let beyond = match (prefix.get(common), key.get(common)) {
+            (Some(a), Some(b)) => a.cmp(b),
+            _ => Ordering::Greater,
+        };
+        let reserved = self.reserved_tags();
+        let bytes = self.bytes();
+        Search { bytes, header_len: self.header_len, large: self.large, reserved, key, common, beyond }
     }
 
     /// On a branch page: the line in front of which a new separator belongs. The last line's key counts as greater
@@ -413,27 +428,81 @@ impl<B: AsRef<[u8]>> PageImage<B> {
     ///
     /// # Errors
     /// As [`node`](Self::node).
+    #[inline]
     pub fn seek_child(&self, key: &[u8], data: &[u8]) -> Result<usize, PageEditError> {
+        // A separator of a tree with non-unique keys may reach into the data part.
+        let bookmark;
+        let key = if data.is_empty() {
+            key
+        } else {
+            bookmark = [key, data].concat();
+            &bookmark[..]
+        };
+        let search = self.search(key);
         let (mut low, mut high) = (0, self.line_count().saturating_sub(1));
         while low < high {
             let middle = low.midpoint(high);
-            let node = self.node(middle)?;
-            // A separator of a tree with non-unique keys may reach into the data part.
-            let greater = match node.compare_key(key) {
-                std::cmp::Ordering::Greater if !data.is_empty() => {
-                    let mut bookmark = key.to_vec();
-                    bookmark.extend_from_slice(data);
-                    node.compare_key(&bookmark).is_gt()
-                }
-                order => order.is_gt(),
-            };
-            if greater {
+            if search.compare(middle)?.0.is_gt() {
                 high = middle;
             } else {
                 low = middle + 1;
             }
         }
         Ok(low)
+    }
+}
+
+/// Comparing the nodes of one page with one key: what is the same for all of them is found out once.
+struct Search<'a> {
+    bytes: &'a [u8],
+    header_len: usize,
+    large: bool,
+    reserved: usize,
+    key: &'a [u8],
+    /// Bytes that the key shares with the page's prefix.
+    common: usize,
+    beyond: Ordering,
+}
+
+impl<'a> Search<'a> {
+    /// Compares the key of the node at `line`, which the page has, with the key; the node's data.
+    #[inline]
+    fn compare(&self, line: usize) -> Result<(Ordering, &'a [u8]), PageEditError> {
+        self.parts(line).ok_or(PageEditError::BadNode { line, length: 0 })
+    }
+
+    #[inline]
+    fn parts(&self, line: usize) -> Option<(Ordering, &'a [u8])> {
+        let at = self.bytes.len().checked_sub(TAG_LEN * (line + self.reserved + 1))?;
+        let [len_low, len_high, offset_low, offset_high] = *self.bytes.get(at..)?.first_chunk::<4>()?;
+        let (len, offset) =
+            (u16::from_le_bytes([len_low, len_high]), u16::from_le_bytes([offset_low, offset_high]));
+        let mask = if self.large { 0x7FFF } else { 0x1FFF };
+        let start = self.header_len + usize::from(offset & mask);
+        let body = self.bytes.get(start..start + usize::from(len & mask))?;
+        let (&[first, second], mut rest) = body.split_first_chunk::<2>()?;
+        let flags = if self.large { second >> 5 } else { (offset >> 13) as u8 };
+        let mut suffix_len = usize::from(u16::from_le_bytes([first, second]) & 0x1FFF);
+        let mut prefix_len = 0;
+        if flags & node_flags::COMPRESSED != 0 {
+            prefix_len = suffix_len;
+            let (len, tail) = rest.split_first_chunk::<2>()?;
+            suffix_len = usize::from(u16::from_le_bytes(*len) & 0x1FFF);
+            rest = tail;
+        }
+        let (suffix, data) = rest.split_at_checked(suffix_len)?;
+        if prefix_len > self.common {
+            return Some((self.beyond, data));
+        }
+        let key = self.key.get(prefix_len..)?;
+        // Most keys differ in their first eight bytes.
+        if let (Some(a), Some(b)) = (suffix.first_chunk::<8>(), key.first_chunk::<8>()) {
+            let (a, b) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
+            if a != b {
+                return Some((a.cmp(&b), data));
+            }
+        }
+        Some((suffix.cmp(key), data))
     }
 }
 
