@@ -3,7 +3,10 @@
 
 mod live_support;
 
-use live_support::{Pair, Random, World};
+use ese_btree::live::{LiveError, TransactionState};
+use ese_format::JetError;
+use ese_log::record::{RecordKind, SessionId};
+use live_support::{Pair, Random, SLOT, World, assert_same_pages, bytes_of, file_of, replay};
 
 fn run(seed: u64, page_bytes: u32, cache_bytes: usize, steps: usize, sessions: u16) {
     let mut pair = Pair::new(World::new(page_bytes, cache_bytes, 0), sessions);
@@ -59,4 +62,149 @@ fn crashes() {
             }
         }
     }
+}
+
+/// Without the before-images that were logged before pages were written, or without the log's last records, a crash is
+/// not survived: the check above would notice.
+#[test]
+fn canary_a_crash_without_before_images_is_noticed() {
+    let mut pair = Pair::new(World::new(4096, 0, 0), 3);
+    let mut random = Random(77);
+    let mut noticed = 0;
+    for step in 0..3000 {
+        pair.step(&mut random);
+        if step % 100 == 99 {
+            pair.world.log.sync();
+            let mut records = pair.world.log.durable();
+            records.retain(|(_, bytes)| bytes[0] != RecordKind::UNDO_INFO.0);
+            let outcome =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pair.recover_with(records)));
+            noticed += usize::from(outcome.is_err());
+        }
+    }
+    assert!(noticed > 5, "{noticed}");
+}
+
+/// Transactions of several threads on the same few rows: counters add up, whatever conflicts there are.
+#[test]
+fn threads() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut t = trees.open_session(SessionId(2));
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..20_u8 {
+        trees.insert(&mut t, tree, &[row], &[0; 12]).unwrap();
+    }
+    trees.commit(&mut t).unwrap();
+    let sum = std::thread::scope(|scope| {
+        let run = |thread: u16| {
+            let mut t = trees.open_session(SessionId(10 + thread));
+            let mut random = Random(0x1357 + u64::from(thread));
+            let mut added = 0;
+            while added < 300 {
+                trees.begin(&mut t, false).unwrap();
+                let row = [random.below(20) as u8];
+                let mut data = Vec::new();
+                assert!(trees.get(&t, tree, &row, &mut data).unwrap());
+                let count = u64::from_le_bytes(data[4..12].try_into().unwrap());
+                data[4..12].copy_from_slice(&(count + 1).to_le_bytes());
+                match trees.replace(&mut t, tree, &row, &data) {
+                    Ok(()) => {
+                        trees.commit(&mut t).unwrap();
+                        added += 1;
+                    }
+                    Err(LiveError::WriteConflict { .. }) => trees.rollback(&mut t).unwrap(),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            trees.close_session(t).unwrap();
+            added
+        };
+        let threads: Vec<_> = (0..4).map(|thread| scope.spawn(move || run(thread))).collect();
+        threads.into_iter().map(|t| t.join().unwrap()).sum::<u64>()
+    });
+    let mut total = 0;
+    let mut data = Vec::new();
+    for row in 0..20_u8 {
+        assert!(trees.get(&t, tree, &[row], &mut data).unwrap());
+        total += u64::from_le_bytes(data[4..12].try_into().unwrap());
+    }
+    assert_eq!(total, sum);
+}
+
+/// Escrow: several transactions add to one counter at the same time, some roll back; a replace must wait for all of them.
+#[test]
+fn counters_of_several_transactions() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut sessions: Vec<_> = (0..3).map(|i| trees.open_session(SessionId(10 + i))).collect();
+    let [a, b, c] = &mut sessions[..] else { unreachable!() };
+    trees.begin(a, false).unwrap();
+    trees.insert(a, tree, b"row", &[0; 16]).unwrap();
+    trees.commit(a).unwrap();
+    for t in [&mut *a, &mut *b, &mut *c] {
+        trees.begin(t, false).unwrap();
+    }
+    assert_eq!(trees.add_i32(a, tree, b"row", 0, 5).unwrap(), 0);
+    assert_eq!(trees.add_i32(b, tree, b"row", 0, 7).unwrap(), 0);
+    assert_eq!(trees.add_i32(a, tree, b"row", 0, 5).unwrap(), 5);
+    assert_eq!(trees.add_i64(b, tree, b"row", 8, -1).unwrap(), 0);
+    let conflict = trees.replace(c, tree, b"row", &[1; 16]).unwrap_err();
+    assert_eq!(conflict.jet_error(), JetError::WRITE_CONFLICT);
+    let counter = |t: &TransactionState| {
+        let mut data = Vec::new();
+        assert!(trees.get(t, tree, b"row", &mut data).unwrap());
+        (i32::from_le_bytes(data[..4].try_into().unwrap()), i64::from_le_bytes(data[8..].try_into().unwrap()))
+    };
+    assert_eq!((counter(a), counter(b), counter(c)), ((10, 0), (7, -1), (0, 0)));
+    trees.rollback(a).unwrap();
+    assert_eq!((counter(a), counter(b), counter(c)), ((0, 0), (7, -1), (0, 0)));
+    trees.commit(b).unwrap();
+    assert_eq!((counter(a), counter(b), counter(c)), ((7, -1), (7, -1), (0, 0)));
+    // Began before b committed: it may add, and still sees what it saw.
+    assert_eq!(trees.add_i32(c, tree, b"row", 0, 1).unwrap(), 0);
+    assert_eq!(counter(c), (1, 0));
+    trees.commit(c).unwrap();
+    assert_eq!(counter(a), (8, -1));
+    let error = trees.add_i32(a, tree, b"row", 13, 1).unwrap_err();
+    assert_eq!(error.jet_error(), JetError::NOT_IN_TRANSACTION);
+    trees.begin(a, true).unwrap();
+    assert_eq!(trees.add_i32(a, tree, b"row", 13, 1).unwrap_err().jet_error(), JetError::TRANS_READ_ONLY);
+    trees.rollback(a).unwrap();
+    trees.begin(a, false).unwrap();
+    assert!(matches!(trees.add_i32(a, tree, b"row", 13, 1), Err(LiveError::NoCounter { .. })));
+    trees.rollback(a).unwrap();
+    world.trees.flush(SLOT).unwrap();
+    let file = file_of(&vec![0; 2 * world.size.len()]);
+    replay(&world.log.records(), &file, world.size, false);
+    assert_same_pages(&bytes_of(&*file), &bytes_of(&*world.file), world.size);
+}
+
+/// A log that refuses leaves everything as it was; the transaction can still end.
+#[test]
+fn a_log_that_refuses() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut t = trees.open_session(SessionId(10));
+    trees.begin(&mut t, false).unwrap();
+    trees.insert(&mut t, tree, b"a", b"1").unwrap();
+    world.log.fail(true);
+    for outcome in [
+        trees.insert(&mut t, tree, b"b", b"2"),
+        trees.replace(&mut t, tree, b"a", b"3"),
+        trees.delete(&mut t, tree, b"a", b""),
+        trees.commit(&mut t).map(|_| ()),
+        trees.rollback(&mut t),
+        trees.flush(SLOT),
+    ] {
+        assert!(outcome.is_err());
+    }
+    world.log.fail(false);
+    let mut data = Vec::new();
+    assert!(trees.get(&t, tree, b"a", &mut data).unwrap());
+    assert_eq!(data, b"1");
+    assert!(!trees.get(&t, tree, b"b", &mut data).unwrap());
+    trees.rollback(&mut t).unwrap();
+    assert!(!trees.get(&t, tree, b"a", &mut data).unwrap());
+    assert!(trees.commit(&mut t).is_err());
 }

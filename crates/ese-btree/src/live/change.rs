@@ -25,7 +25,23 @@ impl LiveTrees {
     /// inserted or deleted the node; errors of the transaction, of pages, of the log.
     #[doc(alias = "ErrDIRInsert")]
     pub fn insert(&self, t: &mut TransactionState, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
-        self.core.lock().insert(t, tree, key, data)
+        self.core.lock().insert(t, tree, key, data, true)
+    }
+
+    /// Inserts a node without a version: everybody sees it at once, and rolling back does not take it back. For filling
+    /// trees that nobody else knows yet, and that go as a whole when the transaction is rolled back.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    #[doc(alias = "fDIRNoVersion")]
+    pub fn insert_unversioned(
+        &self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        self.core.lock().insert(t, tree, key, data, false)
     }
 
     /// Replaces the data of a node, in a tree with unique keys.
@@ -100,7 +116,7 @@ impl Core {
         data: &[u8],
         delta: bool,
     ) -> Result<(Leaf, Option<u32>)> {
-        self.may_change(t)?;
+        self.may_change(t, tree.slot)?;
         let reader = self.reader(t);
         let root = tree.root.root;
         let leaf = self.descend(tree, key, data)?;
@@ -235,8 +251,9 @@ impl Core {
         tree: &Tree,
         key: &[u8],
         data: &[u8],
+        versioned: bool,
     ) -> Result<()> {
-        self.may_change(t)?;
+        self.may_change(t, tree.slot)?;
         let bookmark_data = tree.bookmark_data(data);
         let leaf = match self.place_at_end(tree, key, bookmark_data) {
             Some(leaf) => leaf,
@@ -247,29 +264,35 @@ impl Core {
             }
         };
         if leaf.exact {
-            return self.insert_over(t, tree, &leaf, key, data);
+            return self.insert_over(t, tree, &leaf, key, data, versioned);
         }
         let image = self.cache.page(leaf.frame);
         let prefix_len = usable_prefix(image.key_prefix(), key);
         let needed = NewNode::compressed(key, prefix_len, data, 0).body_len() + 4;
         check_length(&image, key, data)?;
-        let id = self.versions.next_id();
-        if !self.has_room(tree, &leaf, needed)? {
+        let id = self.new_version(versioned);
+        let leaf = if self.has_room(tree, &leaf, needed)? {
+            let facts = self.node_facts(tree, &leaf, id)?;
+            let (key_prefix, key_suffix) = key.split_at_checked(prefix_len).unwrap_or((&[], key));
+            let record = Record::Insert(Insert { node: facts.prefix(t), key_prefix, key_suffix, data });
+            let flags = if versioned { node_flags::VERSIONED } else { 0 };
+            self.carry_out(t, &facts, &leaf, &record, |image| {
+                image.insert(leaf.line, &NewNode::compressed(key, prefix_len, data, flags))
+            })?;
+            leaf
+        } else {
             let change = NodeChange { key, data, version: id, ..NodeChange::default() };
-            let leaf = self.put_with_split(t, tree, &change)?;
+            self.put_with_split(t, tree, &change)?
+        };
+        if versioned {
             self.remember(t, tree, &leaf, id, Change::Insert, [key, bookmark_data, &[]])?;
-            self.counters.inserts += 1;
-            return Ok(());
         }
-        let facts = self.node_facts(tree, &leaf, id)?;
-        let (key_prefix, key_suffix) = key.split_at_checked(prefix_len).unwrap_or((&[], key));
-        let record = Record::Insert(Insert { node: facts.prefix(t), key_prefix, key_suffix, data });
-        self.carry_out(t, &facts, &leaf, &record, |image| {
-            image.insert(leaf.line, &NewNode::compressed(key, prefix_len, data, node_flags::VERSIONED))
-        })?;
-        self.remember(t, tree, &leaf, id, Change::Insert, [key, bookmark_data, &[]])?;
         self.counters.inserts += 1;
         Ok(())
+    }
+
+    fn new_version(&mut self, versioned: bool) -> VersionId {
+        if versioned { self.versions.next_id() } else { VersionId::NONE }
     }
 
     /// Inserts where a node with the bookmark is, which must be deleted for good as the transaction sees it.
@@ -280,6 +303,7 @@ impl Core {
         leaf: &Leaf,
         key: &[u8],
         data: &[u8],
+        versioned: bool,
     ) -> Result<()> {
         let root = tree.root.root;
         let reader = self.reader(t);
@@ -292,40 +316,43 @@ impl Core {
         if !node.is_deleted() || self.versions.conflicts(newest, reader, false) {
             return Err(LiveError::KeyDuplicate { root });
         }
-        let id = self.versions.next_id();
+        let before = node.data.to_vec();
+        let set = if versioned { node_flags::VERSIONED } else { 0 };
+        let id = self.new_version(versioned);
+        self.counters.inserts += 1;
         if !tree.is_unique() {
             let facts = self.node_facts(tree, leaf, id)?;
             let record = Record::FlagInsert(FlagInsert { node: facts.prefix(t), key, data });
             self.carry_out(t, &facts, leaf, &record, |image| {
-                image.change_node_flags(leaf.line, node_flags::VERSIONED, node_flags::DELETED)
+                image.change_node_flags(leaf.line, set, node_flags::DELETED)
             })?;
-            self.remember(t, tree, leaf, id, Change::Insert, [key, data, &[]])?;
-            self.counters.inserts += 1;
+            if versioned {
+                self.remember(t, tree, leaf, id, Change::Insert, [key, data, &[]])?;
+            }
             return Ok(());
         }
-        let before = node.data.to_vec();
-        let replace_id = self.versions.next_id();
+        let replace_version = self.new_version(versioned);
         let mut leaf = *leaf;
         if self.has_room_for_data(tree, &leaf, newest, before.len(), data.len())? {
             let facts = self.node_facts(tree, &leaf, id)?;
             let node = facts.prefix(t);
-            let record = FlagInsertAndReplaceData { node, replace_version: replace_id, key, data };
+            let record = FlagInsertAndReplaceData { node, replace_version, key, data };
             let record = Record::FlagInsertAndReplaceData(record);
             self.carry_out(t, &facts, &leaf, &record, |image| {
                 image.replace_data(leaf.line, data)?;
-                image.change_node_flags(leaf.line, node_flags::VERSIONED, node_flags::DELETED)
+                image.change_node_flags(leaf.line, set, node_flags::DELETED)
             })?;
         } else {
             let operation = SplitOperation::FLAG_INSERT_AND_REPLACE_DATA;
             let reserved = self.versions.largest_before(newest).saturating_sub(before.len());
-            let change =
-                NodeChange { operation, key, data, version: id, replace_version: replace_id, reserved };
+            let change = NodeChange { operation, key, data, version: id, replace_version, reserved };
             leaf = self.put_with_split(t, tree, &change)?;
         }
-        self.remember(t, tree, &leaf, id, Change::Insert, [key, &[], &[]])?;
-        self.remember(t, tree, &leaf, replace_id, Change::Replace, [key, &[], &before])?;
-        self.reserve(&leaf, newest, &before, data.len());
-        self.counters.inserts += 1;
+        if versioned {
+            self.remember(t, tree, &leaf, id, Change::Insert, [key, &[], &[]])?;
+            self.remember(t, tree, &leaf, replace_version, Change::Replace, [key, &[], &before])?;
+            self.reserve(&leaf, newest, &before, data.len());
+        }
         Ok(())
     }
 
@@ -374,16 +401,15 @@ impl Core {
                 return Err(TreeWriteError::Corrupt { page, what: "splits make no room" }.into());
             }
         }
-        self.after_split(tree, change.key, data)
+        self.after_split(tree, change.key, data, change.version != VersionId::NONE)
     }
 
     /// Finds a node that a split has moved, marks it as versioned, and counts anew what its page must keep free.
-    fn after_split(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<Leaf> {
+    fn after_split(&mut self, tree: &Tree, key: &[u8], data: &[u8], versioned: bool) -> Result<Leaf> {
         let leaf = self.descend(tree, key, data)?;
-        self.cache
-            .page_mut_quietly(leaf.frame)
-            .change_node_flags(leaf.line, node_flags::VERSIONED, 0)
-            .map_err(LiveError::edit(leaf.page))?;
+        if versioned {
+            self.mark_versioned(&leaf)?;
+        }
         let image = self.cache.page(leaf.frame);
         let beside = [image.previous(), image.next()];
         let reserved = self.reserved_on(tree, &leaf)?;

@@ -15,6 +15,9 @@ use super::{LiveCounters, LiveError, LiveSettings, TransactionState};
 use crate::page_cache::{Fetched, FrameId, PageCache, PageWriteGate};
 use crate::tree_write::TreeWriteError;
 
+/// Pages written together when the cache is over its bound.
+const WRITTEN_FOR_ROOM: usize = 64;
+
 pub(super) type Result<T> = std::result::Result<T, LiveError>;
 
 /// An attached database.
@@ -23,6 +26,8 @@ pub(super) struct Slot {
     pub(super) last_object: ObjectId,
     pub(super) logged: bool,
     pub(super) gate: Option<Arc<dyn PageWriteGate>>,
+    pub(super) largest_page: Option<PageNumber>,
+    pub(super) read_only: bool,
 }
 
 /// A session as clean-up sees it.
@@ -69,6 +74,8 @@ pub(super) struct Core {
     pub(super) scratch_key: Vec<u8>,
     /// The last leaves of trees that were appended to lately.
     pub(super) last_leaves: [Option<LastLeaf>; 8],
+    /// The page on which a deleted node without versions was met last.
+    pub(super) dead_page: Option<(DatabaseSlot, PageNumber)>,
     /// The session of clean-up.
     pub(super) system: Option<TransactionState>,
 }
@@ -93,6 +100,7 @@ impl Core {
             scratch: Vec::new(),
             scratch_key: Vec::new(),
             last_leaves: [None; 8],
+            dead_page: None,
             system: None,
         }
     }
@@ -126,17 +134,29 @@ impl Core {
         }
     }
 
-    /// Fails unless the transaction may change something.
-    pub(super) fn may_change(&self, t: &TransactionState) -> Result<()> {
+    /// Fails unless the transaction may change something of a database. Keeps memory within its bounds.
+    pub(super) fn may_change(&mut self, t: &TransactionState, slot: DatabaseSlot) -> Result<()> {
         if t.level() == 0 {
             return Err(LiveError::NotInTransaction);
         }
         if t.read_only {
             return Err(LiveError::TransactionReadOnly);
         }
+        if self.slot(slot)?.read_only {
+            return Err(LiveError::DatabaseReadOnly(slot));
+        }
         let (_, bytes) = self.versions.size();
         if bytes >= self.settings.version_store_bytes {
-            return Err(LiveError::VersionStoreFull { bytes });
+            self.clean_versions(usize::MAX)?;
+            let (_, bytes) = self.versions.size();
+            if bytes >= self.settings.version_store_bytes {
+                return Err(LiveError::VersionStoreFull { bytes });
+            }
+        }
+        let (held, most) = self.cache.fill();
+        if held > most {
+            // Pages that wait for before-images cannot make room by themselves.
+            self.write_back(LogPosition::MAX, held - most + WRITTEN_FOR_ROOM)?;
         }
         Ok(())
     }

@@ -76,6 +76,9 @@ pub enum LiveError {
     /// No database is attached to the slot, or one is already.
     #[error("database slot {0} cannot be used")]
     Slot(DatabaseSlot),
+    /// A change of a database that is attached for reading.
+    #[error("database {0} is read-only")]
+    DatabaseReadOnly(DatabaseSlot),
     /// A node of an operation that is to be undone is not in its tree.
     #[error("database {slot}: a node to be undone is not in tree {root}")]
     UndoFailed {
@@ -104,6 +107,7 @@ impl LiveError {
             Self::VersionStoreFull { .. } => JetError::VERSION_STORE_OUT_OF_MEMORY,
             Self::NoCounter { .. } => JetError::INVALID_PARAMETER,
             Self::Slot(_) => JetError::INVALID_DATABASE_ID,
+            Self::DatabaseReadOnly(_) => JetError::DATABASE_FILE_READ_ONLY,
             Self::UndoFailed { .. } => JetError::ROLLBACK_ERROR,
         }
     }

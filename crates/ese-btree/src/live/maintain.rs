@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use ese_format::{LogPosition, PageNumber};
 use ese_io::File;
-use ese_log::record::{DatabaseSlot, Delete, Record, TransactionTime, VersionId};
+use ese_log::record::{DatabaseSlot, TransactionTime};
 
 use super::core::{Cleanup, Core, Result, Slot};
-use super::records::NodeFacts;
 use super::search::Way;
+use super::store::LiveStore;
 use super::version_store::Change;
 use super::{LiveCounters, LiveError, LiveTrees, SlotFacts, TransactionState};
-use crate::tree_write::TreeRoot;
+use crate::tree_write::{TreeRoot, TreeWriter};
+
+/// Work for clean-up beyond which nothing is added that is only tidy.
+const MOST_NOTED: usize = 10_000;
 
 impl LiveTrees {
     /// Puts a database file into a slot.
@@ -35,6 +38,8 @@ impl LiveTrees {
                 last_object: facts.last_object_id,
                 logged: facts.logged,
                 gate: facts.gate,
+                largest_page: facts.largest_page,
+                read_only: facts.read_only,
             });
         }
         Ok(())
@@ -170,8 +175,27 @@ impl Core {
             last_object_id: found.last_object,
             logged: found.logged,
             gate: found.gate.clone(),
+            largest_page: found.largest_page,
+            read_only: found.read_only,
             last_page: self.cache.last_page(slot).unwrap_or(PageNumber(0)),
         })
+    }
+
+    /// A page holds a flag-deleted node that nobody can see: left by a crash, or by an undone insert.
+    pub(super) fn note_dead_node(
+        &mut self,
+        slot: DatabaseSlot,
+        tree: &TreeRoot,
+        page: PageNumber,
+        key: &[u8],
+        data: &[u8],
+    ) {
+        if self.dead_page == Some((slot, page)) || self.cleanup.len() > MOST_NOTED {
+            return;
+        }
+        self.dead_page = Some((slot, page));
+        let node = Cleanup::Node { slot, tree: *tree, key: key.to_vec(), data: data.to_vec() };
+        self.cleanup.push_back((self.newest, node));
     }
 
     fn oldest_needed(&mut self) -> Option<LogPosition> {
@@ -179,7 +203,7 @@ impl Core {
         self.cache.oldest_change().into_iter().chain(begun).min()
     }
 
-    fn write_back(&mut self, older_than: LogPosition, budget: usize) -> Result<usize> {
+    pub(super) fn write_back(&mut self, older_than: LogPosition, budget: usize) -> Result<usize> {
         self.cache.begin_operation();
         let frames = self.cache.changed_before(older_than, budget);
         for &frame in &frames {
@@ -265,7 +289,9 @@ impl Core {
         key: &[u8],
         data: &[u8],
     ) -> Result<()> {
-        if self.slot(slot).is_err() || self.versions.newest(slot, tree.root, key, data).is_some() {
+        if self.slot(slot).map_or(true, |s| s.read_only)
+            || self.versions.newest(slot, tree.root, key, data).is_some()
+        {
             return Ok(());
         }
         let leaf = self.descend_in(slot, tree, Way::Bookmark(key, data))?;
@@ -277,31 +303,11 @@ impl Core {
         if !image.node(leaf.line).map_err(&edit)?.is_deleted() {
             return Ok(());
         }
-        if image.line_count() == 1 && leaf.page != tree.root {
-            return Ok(());
-        }
-        let time_before = image.db_time();
         self.system_transaction(system)?;
-        let mut position = LogPosition::NONE;
-        let time = self.next_time(slot)?;
-        if self.is_logged(slot)? {
-            let facts = NodeFacts {
-                slot,
-                tree: *tree,
-                page: leaf.page,
-                line: leaf.line,
-                time,
-                time_before,
-                version: VersionId::NONE,
-            };
-            self.begin_batch(system)?;
-            self.push(&Record::Delete(Delete { node: facts.prefix(system) }))?;
-            position = self.append(system)?;
+        let mut writer = TreeWriter::new(LiveStore::new(self, system, slot));
+        if writer.clean(tree, key, data)? {
+            self.counters.nodes_cleaned += 1;
         }
-        let mut image = self.cache.page_mut(leaf.frame, position);
-        image.delete(leaf.line).map_err(&edit)?;
-        image.set_db_time(time);
-        self.counters.nodes_cleaned += 1;
         Ok(())
     }
 

@@ -54,6 +54,11 @@ pub struct SlotFacts {
     pub logged: bool,
     /// Asked before pages are written: what a backup reads must not change meanwhile.
     pub gate: Option<Arc<dyn PageWriteGate>>,
+    /// Highest page number that the file may grow to.
+    #[doc(alias = "cpgDatabaseSizeMax")]
+    pub largest_page: Option<PageNumber>,
+    /// Whether nothing may change.
+    pub read_only: bool,
     /// The last page of the file. Set by [`LiveTrees::facts`](super::LiveTrees::facts); the attach does not look at it.
     pub last_page: PageNumber,
 }
@@ -62,19 +67,21 @@ impl SlotFacts {
     /// A logged database.
     #[must_use]
     pub const fn new(db_time: DbTime, last_object_id: ObjectId) -> Self {
-        Self { db_time, last_object_id, logged: true, gate: None, last_page: PageNumber(0) }
+        Self {
+            db_time,
+            last_object_id,
+            logged: true,
+            gate: None,
+            largest_page: None,
+            read_only: false,
+            last_page: PageNumber(0),
+        }
     }
 
     /// A database without log: the temporary one.
     #[must_use]
-    pub const fn unlogged() -> Self {
-        Self {
-            db_time: DbTime::START,
-            last_object_id: ObjectId(1),
-            logged: false,
-            gate: None,
-            last_page: PageNumber(0),
-        }
+    pub fn unlogged() -> Self {
+        Self { logged: false, ..Self::new(DbTime::START, ObjectId(1)) }
     }
 }
 

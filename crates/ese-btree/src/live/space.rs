@@ -28,7 +28,7 @@ impl LiveTrees {
         multiple: bool,
     ) -> Result<Tree> {
         let mut core = self.core.lock();
-        core.may_change(t)?;
+        core.may_change(t, slot)?;
         let store = LiveStore::new(&mut core, t, slot);
         let root = TreeWriter::new(store).create_tree(parent_root, object, flags, pages, multiple, None)?;
         core.remember_tree(t, slot, root, Change::CreateTree);
@@ -43,7 +43,7 @@ impl LiveTrees {
     #[doc(alias = "JetDeleteTable")]
     pub fn delete_tree(&self, t: &mut TransactionState, tree: &Tree, parent_root: PageNumber) -> Result<()> {
         let mut core = self.core.lock();
-        core.may_change(t)?;
+        core.may_change(t, tree.slot)?;
         core.remember_tree(t, tree.slot, tree.root, Change::DeleteTree { parent: parent_root });
         Ok(())
     }
@@ -71,7 +71,7 @@ impl LiveTrees {
         pages: u32,
     ) -> Result<()> {
         let mut core = self.core.lock();
-        core.may_change(t)?;
+        core.may_change(t, slot)?;
         let store = LiveStore::new(&mut core, t, slot);
         Ok(TreeWriter::new(store).create_database_root(pages)?)
     }
@@ -100,7 +100,7 @@ impl LiveTrees {
     /// Errors of the transaction, of pages, of the log.
     pub fn set_root_fields(&self, t: &mut TransactionState, tree: &Tree, fields: &RootFields) -> Result<()> {
         let mut core = self.core.lock();
-        core.may_change(t)?;
+        core.may_change(t, tree.slot)?;
         core.cache.begin_operation();
         let store = LiveStore::new(&mut core, t, tree.slot);
         Ok(TreeWriter::new(store).set_root_fields(tree.root.root, fields)?)

@@ -233,9 +233,15 @@ impl Core {
                 .page_mut_quietly(leaf.frame)
                 .change_node_flags(line, 0, node_flags::VERSIONED)
                 .map_err(LiveError::edit(page))?;
+            if deleted {
+                self.note_dead_node(tree.slot, &tree.root, page, key, tree.bookmark_data(out));
+            }
             return Ok(!deleted);
         }
         if node.is_deleted() {
+            out.clear();
+            out.extend_from_slice(tree.bookmark_data(node.data));
+            self.note_dead_node(tree.slot, &tree.root, leaf.page, key, out);
             return Ok(false);
         }
         out.clear();

@@ -1,12 +1,12 @@
 //! The pages of one database for changes of trees that need more than one page: splits, space, merges.
 
 use ese_format::{DbTime, LogPosition, PageNumber, PageSize};
-use ese_log::record::{DatabaseSlot, ExtendDatabase, PageRecordFlags, Record};
+use ese_log::record::{DatabaseSlot, PageRecordFlags};
 
-use super::TransactionState;
 use super::core::Core;
+use super::{LiveError, TransactionState};
 use crate::page_edit::{PageImage, page_flags};
-use crate::tree_write::{PageChange, PageStore, RecordContext, TreeRoot, TreeWriteError};
+use crate::tree_write::{PageChange, PageStore, RecordContext, TreeRoot, TreeWriteError, record_extension};
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
 
@@ -50,11 +50,18 @@ impl PageStore for LiveStore<'_> {
     }
 
     fn extend(&mut self, last: PageNumber) -> Result<()> {
+        let slot = self.core.slot(self.slot)?;
+        if slot.largest_page.is_some_and(|largest| last > largest) {
+            return Err(TreeWriteError::Full { last: self.core.cache.last_page(self.slot)? });
+        }
         if self.core.is_logged(self.slot)? {
             self.core.begin_batch(self.t)?;
-            let record = ExtendDatabase { database: self.slot, last_page: last, more: &[] };
-            self.core.push(&Record::ExtendDatabase(record))?;
-            self.core.append(self.t)?;
+            record_extension(self.slot, last, &mut self.core.batch).map_err(LiveError::Encode)?;
+            let position = self.core.append(self.t)?;
+            // Whoever recovers must know of pages that the file has.
+            if let Some(log) = &self.core.log {
+                log.flush_to(position)?;
+            }
         }
         Ok(self.core.cache.resize(self.slot, last)?)
     }
@@ -69,6 +76,12 @@ impl PageStore for LiveStore<'_> {
             self.core.counters.splits += 1;
             for level in &plan.levels {
                 self.log_waiting(level.page)?;
+            }
+        }
+        if let PageChange::Merge(plan) = change {
+            self.core.counters.merges += 1;
+            if let Some(leaf) = plan.levels.last() {
+                self.log_waiting(leaf.page)?;
             }
         }
         if !self.core.is_logged(self.slot)? {
@@ -88,6 +101,11 @@ impl PageStore for LiveStore<'_> {
         outcome?;
         self.position = self.core.append(self.t)?;
         Ok(())
+    }
+
+    fn has_version(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> bool {
+        let data = if tree.flags & page_flags::NON_UNIQUE_KEYS == 0 { &[] } else { data };
+        self.core.versions.newest(self.slot, tree.root, key, data).is_some()
     }
 
     fn largest_data(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> usize {

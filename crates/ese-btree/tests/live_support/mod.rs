@@ -182,6 +182,7 @@ impl World {
             trees.create_tree(&mut t, SLOT, PageNumber::DATABASE_ROOT, object, flags, 1, false).unwrap();
         trees.commit(&mut t).unwrap();
         trees.close_session(t).unwrap();
+        log.sync();
         Self { trees, log, file, tree, size }
     }
 }
@@ -436,8 +437,12 @@ impl Pair {
     /// Crashes here: what the disk holds, with the durable part of the log replayed and open transactions undone, is
     /// what was committed.
     pub(crate) fn crash(&self) {
+        self.recover_with(self.world.log.durable());
+    }
+
+    /// As [`crash`](Self::crash), with these records.
+    pub(crate) fn recover_with(&self, records: Vec<(LogPosition, Vec<u8>)>) {
         let (world, size) = (&self.world, self.world.size);
-        let records = world.log.durable();
         let file = file_of(&bytes_of(&*world.file));
         let time = replay(&records, &file, size, true);
         let last = records.last().map_or(LogPosition::NONE, |(at, _)| *at);
@@ -448,9 +453,6 @@ impl Pair {
         let expected: Vec<_> = self.model.at(committed).into_iter().collect();
         let mut found = Vec::new();
         let mut spot = Spot::new();
-        if world.log.durable().is_empty() {
-            return;
-        }
         let mut more = trees.seek(&t, &world.tree, &[], &[], SeekHow::First, &mut spot).unwrap();
         while more {
             found.push((spot.key.clone(), spot.data.clone()));
