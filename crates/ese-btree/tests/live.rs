@@ -3,10 +3,10 @@
 
 mod live_support;
 
-use ese_btree::live::{LiveError, TransactionState};
-use ese_format::JetError;
+use ese_btree::live::{LiveError, LiveSettings, LiveTrees, SeekHow, SlotFacts, Spot, TransactionState};
+use ese_format::{DbTime, JetError, ObjectId, PageNumber, PageSize};
 use ese_log::record::{RecordKind, SessionId};
-use live_support::{Pair, Random, SLOT, World, assert_same_pages, bytes_of, file_of, replay};
+use live_support::{Pair, Random, SLOT, World, assert_same_pages, bytes_of, file_of, new_file, replay};
 
 fn run(seed: u64, page_bytes: u32, cache_bytes: usize, steps: usize, sessions: u16) {
     let mut pair = Pair::new(World::new(page_bytes, cache_bytes, 0), sessions);
@@ -207,4 +207,86 @@ fn a_log_that_refuses() {
     trees.rollback(&mut t).unwrap();
     assert!(!trees.get(&t, tree, b"a", &mut data).unwrap());
     assert!(trees.commit(&mut t).is_err());
+}
+
+/// Trees come and go: the pages of one that is rolled back, or given up and seen by nobody, serve the next one.
+#[test]
+fn trees_give_their_pages_back() {
+    let world = World::new(4096, 1 << 20, 0);
+    let trees = &world.trees;
+    let mut t = trees.open_session(SessionId(2));
+    let mut reader = trees.open_session(SessionId(3));
+    let mut last_page = Vec::new();
+    for round in 0..30_u8 {
+        trees.begin(&mut t, false).unwrap();
+        let object = trees.new_object_id(SLOT).unwrap();
+        let root = PageNumber::DATABASE_ROOT;
+        let table = trees.create_tree(&mut t, SLOT, root, object, 0, 16, true).unwrap();
+        let object = trees.new_object_id(SLOT).unwrap();
+        let index = trees.create_tree(&mut t, SLOT, table.root.root, object, 0x400, 1, false).unwrap();
+        for row in 0..400_u32 {
+            trees.insert(&mut t, &table, &row.to_be_bytes(), &[round; 60]).unwrap();
+            trees.insert(&mut t, &index, &(row % 7).to_be_bytes(), &row.to_be_bytes()).unwrap();
+        }
+        assert_eq!(trees.root_fields(&table).unwrap().space.parent, root);
+        if round % 3 == 0 {
+            trees.rollback(&mut t).unwrap();
+        } else {
+            trees.commit(&mut t).unwrap();
+            trees.begin(&mut reader, true).unwrap();
+            trees.begin(&mut t, false).unwrap();
+            trees.delete_tree(&mut t, &index, table.root.root).unwrap();
+            trees.delete_tree(&mut t, &table, root).unwrap();
+            trees.commit(&mut t).unwrap();
+            trees.clean_versions(usize::MAX).unwrap();
+            // Whoever began before still sees it.
+            let mut spot = Spot::new();
+            let mut count = 0;
+            let mut more = trees.seek(&reader, &index, &[], &[], SeekHow::First, &mut spot).unwrap();
+            while more {
+                count += 1;
+                more = trees.next(&reader, &index, &mut spot).unwrap();
+            }
+            assert_eq!(count, 400);
+            trees.commit(&mut reader).unwrap();
+            trees.clean_versions(usize::MAX).unwrap();
+        }
+        last_page.push(trees.facts(SLOT).unwrap().last_page);
+    }
+    assert_eq!(last_page[3], last_page[29]);
+    assert_eq!(trees.counters().versions, 0);
+    trees.flush(SLOT).unwrap();
+    let file = file_of(&vec![0; 2 * world.size.len()]);
+    replay(&world.log.records(), &file, world.size, false);
+    assert_same_pages(&bytes_of(&*file), &bytes_of(&*world.file), world.size);
+}
+
+/// A database with a limit does not grow beyond it, and goes on with what it has.
+#[test]
+fn a_database_that_is_full() {
+    let size = PageSize::new(4096).unwrap();
+    let (_, file) = new_file("/full");
+    let trees = LiveTrees::new(LiveSettings::new(size), None);
+    let largest_page = Some(PageNumber(100));
+    let facts = SlotFacts { largest_page, ..SlotFacts::new(DbTime::START, ObjectId(1)) };
+    trees.attach(SLOT, file, facts).unwrap();
+    let mut t = trees.open_session(SessionId(1));
+    trees.begin(&mut t, false).unwrap();
+    trees.create_database_root(&mut t, SLOT, 60).unwrap();
+    let tree = trees.create_tree(&mut t, SLOT, PageNumber(1), ObjectId(2), 0, 1, false).unwrap();
+    trees.commit(&mut t).unwrap();
+    trees.begin(&mut t, false).unwrap();
+    let mut row = 0_u32;
+    let error = loop {
+        match trees.insert(&mut t, &tree, &row.to_be_bytes(), &[1; 500]) {
+            Ok(()) => row += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.jet_error(), JetError::OUT_OF_DATABASE_SPACE);
+    assert!(row > 200);
+    trees.commit(&mut t).unwrap();
+    let mut data = Vec::new();
+    assert!(trees.get(&t, &tree, &(row - 1).to_be_bytes(), &mut data).unwrap());
+    assert!(!trees.get(&t, &tree, &row.to_be_bytes(), &mut data).unwrap());
 }

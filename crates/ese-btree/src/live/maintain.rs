@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ese_format::{LogPosition, PageNumber};
 use ese_io::File;
-use ese_log::record::{DatabaseSlot, TransactionTime};
+use ese_log::record::{DatabaseSlot, FreedTreeKind, TransactionTime};
 
 use super::core::{Cleanup, Core, Result, Slot};
 use super::search::Way;
@@ -259,10 +259,17 @@ impl Core {
         let Some(version) = self.versions.get(index) else { return Ok(()) };
         let (slot, tree, change) = (version.slot, version.tree, version.change);
         match change {
-            Change::DeleteTree { .. } => {
+            Change::DeleteTree { parent } => {
+                let time = version.commit;
                 self.versions.remove(index);
+                if self.slot(slot).is_err() {
+                    return Ok(());
+                }
+                // Tables hang below the database, their indexes and long values below them.
+                let is_table = parent == PageNumber::DATABASE_ROOT;
+                let kind = if is_table { FreedTreeKind::TABLE } else { FreedTreeKind::INDEX };
                 self.system_transaction(system)?;
-                self.free_tree(system, slot, &tree)
+                self.free_tree(system, slot, &tree, kind, time)
             }
             Change::FlagDelete => {
                 let (key, data) = (version.key().to_vec(), version.data().to_vec());

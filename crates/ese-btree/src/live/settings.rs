@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ese_format::{DbTime, ObjectId, PageNumber, PageSize};
+use ese_format::{DbTime, LogVersion, ObjectId, PageNumber, PageSize};
 use ese_log::record::{DatabaseSlot, SessionId, TransactionTime};
 
 use crate::page_cache::PageWriteGate;
@@ -24,8 +24,8 @@ pub struct LiveSettings {
     pub newest_transaction: TransactionTime,
     /// Session number of the engine's own changes: clean-up. No other session may have it.
     pub system_session: SessionId,
-    /// Whether before-images of splits and merges are stored without their free space, and compressed.
-    pub reduce_images: bool,
+    /// Version of the log: older ones do not know every record.
+    pub log_version: LogVersion,
 }
 
 impl LiveSettings {
@@ -38,7 +38,7 @@ impl LiveSettings {
             version_store_bytes: 64 << 20,
             newest_transaction: TransactionTime(0),
             system_session: SessionId(0xFFFE),
-            reduce_images: true,
+            log_version: LogVersion::segments(130, 270),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Trees that come and go.
 
 use ese_format::{ObjectId, PageNumber, RootFields};
-use ese_log::record::{DatabaseSlot, VersionId};
+use ese_log::record::{DatabaseSlot, FreedTreeKind, TransactionTime, VersionId};
 
-use super::core::{Core, Result};
+use super::core::{Cleanup, Core, Result};
 use super::store::LiveStore;
 use super::version_store::{Change, NewVersion};
 use super::{LiveTrees, TransactionState, Tree};
@@ -35,8 +35,8 @@ impl LiveTrees {
         Ok(Tree { slot, root })
     }
 
-    /// Gives a tree up. Its pages go back to the tree with root page `parent_root` when the transaction has committed and
-    /// nobody can see the tree any more.
+    /// Gives a tree up, whose space came from the tree with root page `parent_root`. Its pages go back there when the
+    /// transaction has committed and nobody can see the tree any more.
     ///
     /// # Errors
     /// Errors of the transaction.
@@ -139,14 +139,20 @@ impl Core {
         t.versions.push(index);
     }
 
-    /// Gives the pages of a tree that nobody uses back to its parent.
+    /// Gives the pages of a tree that nobody uses back to its parent. `time` is when that was decided.
     pub(super) fn free_tree(
         &mut self,
         t: &mut TransactionState,
         slot: DatabaseSlot,
         tree: &TreeRoot,
+        kind: FreedTreeKind,
+        time: TransactionTime,
     ) -> Result<()> {
-        let _ = (t, slot, tree);
-        Ok(())
+        // What is left to clean up in the tree goes with it.
+        self.cleanup.retain(|(_, work)| match work {
+            Cleanup::Node { slot: of, tree: owner, .. } => *of != slot || owner.root != tree.root,
+            Cleanup::Version(_) => true,
+        });
+        Ok(TreeWriter::new(LiveStore::new(self, t, slot)).free_tree(tree.root, kind, time)?)
     }
 }

@@ -6,7 +6,9 @@ use ese_log::record::{DatabaseSlot, PageRecordFlags};
 use super::core::Core;
 use super::{LiveError, TransactionState};
 use crate::page_edit::{PageImage, page_flags};
-use crate::tree_write::{PageChange, PageStore, RecordContext, TreeRoot, TreeWriteError, record_extension};
+use crate::tree_write::{
+    PageChange, PageStore, RecordContext, SpaceNote, TreeRoot, TreeWriteError, record_extension,
+};
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
 
@@ -84,7 +86,9 @@ impl PageStore for LiveStore<'_> {
                 self.log_waiting(leaf.page)?;
             }
         }
-        if !self.core.is_logged(self.slot)? {
+        // Older logs do not know the record that allocates a page; what uses the page says enough.
+        let known = !matches!(change, PageChange::NewPage { .. }) || self.log_knows(NEW_PAGE);
+        if !known || !self.core.is_logged(self.slot)? {
             return Ok(());
         }
         self.core.begin_batch(self.t)?;
@@ -103,6 +107,21 @@ impl PageStore for LiveStore<'_> {
         Ok(())
     }
 
+    fn note(&mut self, note: &SpaceNote) -> Result<()> {
+        let known = match note {
+            SpaceNote::TreeFreed { .. } => self.log_knows(TREE_FREED),
+            _ => self.log_knows(EXTENT_FREED_2),
+        };
+        if !known || !self.core.is_logged(self.slot)? {
+            return Ok(());
+        }
+        let time = self.core.slot(self.slot)?.db_time;
+        self.core.begin_batch(self.t)?;
+        note.record(self.slot, time, &mut self.core.batch).map_err(LiveError::Encode)?;
+        self.core.append(self.t)?;
+        Ok(())
+    }
+
     fn has_version(&mut self, tree: &TreeRoot, key: &[u8], data: &[u8]) -> bool {
         let data = if tree.flags & page_flags::NON_UNIQUE_KEYS == 0 { &[] } else { data };
         self.core.versions.newest(self.slot, tree.root, key, data).is_some()
@@ -115,7 +134,16 @@ impl PageStore for LiveStore<'_> {
     }
 }
 
+/// Update minors of the log versions that brought records.
+const TREE_FREED: u32 = 16;
+const NEW_PAGE: u32 = 100;
+const EXTENT_FREED_2: u32 = 260;
+
 impl LiveStore<'_> {
+    fn log_knows(&self, update_minor: u32) -> bool {
+        self.core.settings.log_version.update_minor >= update_minor
+    }
+
     /// Nodes are about to move to another page: their before-images are logged now, because what waits is tied to a page.
     fn log_waiting(&mut self, page: PageNumber) -> Result<()> {
         let frame = self.core.fetch(self.slot, page)?;

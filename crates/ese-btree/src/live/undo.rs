@@ -1,7 +1,9 @@
 //! Taking back one operation while the engine runs.
 
 use ese_format::LogPosition;
-use ese_log::record::{NodePrefix, PagePrefix, PageRecordFlags, Record, Undo, UndoInfo, VersionOperation};
+use ese_log::record::{
+    FreedTreeKind, NodePrefix, PagePrefix, PageRecordFlags, Record, Undo, UndoInfo, VersionOperation,
+};
 
 use super::core::{Cleanup, Core, Result};
 use super::search::Way;
@@ -104,7 +106,8 @@ impl Core {
                 return Ok(());
             }
             Change::CreateTree => {
-                self.free_tree(t, slot, &tree)?;
+                let begin = version.begin;
+                self.free_tree(t, slot, &tree, FreedTreeKind::UNKNOWN, begin)?;
                 self.versions.remove(index);
                 return Ok(());
             }
