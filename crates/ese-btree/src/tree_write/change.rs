@@ -145,6 +145,21 @@ pub struct MergeLevel {
     pub fields: MergeFields,
 }
 
+impl MergeLevel {
+    /// A page of a merge to which nothing happens yet.
+    pub(super) fn new(tree: &TreeRoot, page: PageNumber) -> Self {
+        let fields = MergeFields {
+            root: tree.owner,
+            object: tree.object,
+            left_db_time_before: DbTime::NIL,
+            right_db_time_before: DbTime::NIL,
+            parent_db_time_before: DbTime::NIL,
+            ..MergeFields::default()
+        };
+        Self { page, line: 0, fields }
+    }
+}
+
 impl MergePlan {
     /// The record of a level, without what only a log needs.
     pub(super) fn record<'a>(&'a self, level: &MergeLevel, prefix: PagePrefix) -> Merge<'a> {
@@ -203,7 +218,13 @@ pub struct SplitLevel {
 impl SplitLevel {
     /// The page gets the pointer to a new page below it, and nothing else.
     pub(super) fn pointer_only(tree: &TreeRoot, page: PageNumber) -> Self {
-        let fields = SplitFields { root: tree.owner, object: tree.object, ..SplitFields::default() };
+        let fields = SplitFields {
+            root: tree.owner,
+            object: tree.object,
+            right_db_time_before: DbTime::NIL,
+            parent_db_time_before: DbTime::NIL,
+            ..SplitFields::default()
+        };
         let empty = Vec::new;
         Self { page, fields, parent_key: empty(), old_prefix: empty(), new_prefix: empty() }
     }
@@ -248,7 +269,8 @@ impl SplitLevel {
 /// The part of a record of `tree` that does not depend on the session.
 pub(super) fn page_prefix(tree: &TreeRoot, page: PageNumber, time: DbTime) -> PagePrefix {
     let mut flags = PageRecordFlags::empty();
-    flags.set(PageRecordFlags::UNIQUE, tree.has_unique_keys() || tree.is_space_tree());
+    // Space trees say what their owner does.
+    flags.set(PageRecordFlags::UNIQUE, tree.has_unique_keys());
     flags.set(PageRecordFlags::SPACE, tree.is_space_tree());
     PagePrefix { page_number: page, db_time: time, flags, ..PagePrefix::default() }
 }

@@ -102,15 +102,10 @@ impl<S: PageStore> TreeWriter<S> {
 
     /// The fields of the leaf's record, when its nodes may move as `kind` says and find room.
     fn plan_leaf(&mut self, tree: &TreeRoot, leaf: &Leaf, kind: MergeKind) -> Result<Option<MergeFields>> {
-        let mut fields = MergeFields {
-            root: tree.owner,
-            object: tree.object,
-            left_page: leaf.left,
-            right_page: leaf.right,
-            flags: MergeFlags::EMPTY_PAGE,
-            kind,
-            ..MergeFields::default()
-        };
+        let mut fields = MergeLevel::new(tree, leaf.page).fields;
+        (fields.left_page, fields.right_page) = (leaf.left, leaf.right);
+        fields.flags = MergeFlags::EMPTY_PAGE;
+        fields.kind = kind;
         let target = match kind {
             MergeKind::FULL_RIGHT => leaf.right,
             MergeKind::FULL_LEFT => leaf.left,
@@ -220,10 +215,10 @@ impl<S: PageStore> TreeWriter<S> {
                 flags = MergeFlags::KEY_CHANGE;
                 done = !is_last;
             }
-            let line = u16::try_from(step.line).unwrap_or(u16::MAX);
-            let fields =
-                MergeFields { root: tree.owner, object: tree.object, flags, ..MergeFields::default() };
-            plan.levels.push(MergeLevel { page: step.page, line, fields });
+            let mut level = MergeLevel::new(tree, step.page);
+            level.line = u16::try_from(step.line).unwrap_or(u16::MAX);
+            level.fields.flags = flags;
+            plan.levels.push(level);
             if done {
                 plan.levels.reverse();
                 return Ok(Some(plan));

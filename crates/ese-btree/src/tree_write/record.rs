@@ -5,9 +5,9 @@ use ese_log::RecordBatch;
 use ese_log::record::{
     BeforeImage, BeforeImageFlags, ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, DatabaseSlot,
     Delete, DiffForm, EmptyPage, EmptyTree, EncodeError, ExtendDatabase, FlagInsert,
-    FlagInsertAndReplaceData, Insert, Macro, MacroInfo2, Merge, MergeKind, NewPage, NodePrefix, PagePrefix,
-    PageRecordFlags, Record, Replace, SessionId, SetExternalHeader, Split, SplitFields, SplitOperation,
-    TransactionTime, VersionId, make_diff,
+    FlagInsertAndReplaceData, Insert, Macro, MacroInfo, MacroInfo2, Merge, MergeKind, NewPage, NodePrefix,
+    PagePrefix, PageRecordFlags, Record, Replace, SessionId, SetExternalHeader, Split, SplitFields,
+    SplitOperation, TransactionTime, VersionId, make_diff,
 };
 
 use super::change::{convert, multiple_extent, page_prefix, single_extent};
@@ -210,8 +210,14 @@ impl<S: PageStore + ?Sized> Writer<'_, S> {
         self.push(root, &Record::MacroCommit(self.macro_bounds()))?;
         let list: Vec<u8> = pages.iter().flat_map(|page| page.0.to_le_bytes()).collect();
         let page_count = u32::try_from(pages.len()).unwrap_or(u32::MAX);
-        let info = MacroInfo2 { database: self.context.slot, page_count, page_list: &list };
-        self.push(root, &Record::MacroInfo2(info))
+        let database = self.context.slot;
+        // The first slot has a record of its own, older than the others'.
+        let info = if database.0 == 1 {
+            Record::MacroInfo(MacroInfo { page_list: &list })
+        } else {
+            Record::MacroInfo2(MacroInfo2 { database, page_count, page_list: &list })
+        };
+        self.push(root, &info)
     }
 
     /// The page as it is now, with the counter that the change gives it.
