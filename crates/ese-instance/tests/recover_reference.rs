@@ -111,6 +111,7 @@ fn compare_logs(ours: &OpenLog, theirs: &OpenLog) -> Result<&'static str, String
 fn recovered(
     folder: &Path,
     threads: usize,
+    cache_bytes: usize,
 ) -> Result<(MemoryStorage, RecoveryRequest, RecoveryReport), Vec<String>> {
     let storage = MemoryStorage::new();
     load(&folder.join("files"), "/r", &storage);
@@ -125,6 +126,7 @@ fn recovered(
         randomness: Arc::new(SeededRandomness::new(1)),
     };
     request.threads = threads;
+    request.cache_bytes = cache_bytes;
     let report = recover(&request, &environment, &NoRecoveryProgress)
         .map_err(|e| vec![format!("{e} ({})", e.jet_error())])?;
     Ok((storage, request, report))
@@ -132,11 +134,11 @@ fn recovered(
 
 fn check(case: &str) -> Result<usize, Vec<String>> {
     let Some(folder) = testdata::reference(case) else { return Ok(0) };
-    let (storage, request, report) = recovered(&folder, 1)?;
+    let (storage, request, report) = recovered(&folder, 1, 64 << 20)?;
     load(&folder.join("recovered"), "/x", &storage);
     let mut problems = Vec::new();
     // With threads every file comes out the same, byte for byte.
-    let (parallel, ..) = recovered(&folder, 2)?;
+    let (parallel, ..) = recovered(&folder, 2, 64 << 20)?;
     for entry in parallel.list(Path::new("/r")).unwrap() {
         if parallel.get(&entry.path) != storage.get(&entry.path) {
             problems.push(format!("{} differs with threads", entry.path.display()));
@@ -187,6 +189,27 @@ fn check(case: &str) -> Result<usize, Vec<String>> {
         problems.push("no database".to_owned());
     }
     if problems.is_empty() { Ok(pages) } else { Err(problems) }
+}
+
+/// Transactions that change more pages than the cache has room for, and do not commit: the bound holds all the same, and
+/// the databases are the original's.
+#[test]
+fn open_transactions_do_not_exceed_the_cache() {
+    let mut fullest = 0;
+    for case in ["rare-long-crash-p8k", "rare-escrow-crash-p8k", "rare-comp-crash-p8k", "rare-mt-crash-p8k"] {
+        let Some(folder) = testdata::reference(case) else { continue };
+        let (storage, _, report) = recovered(&folder, 1, 0).unwrap();
+        load(&folder.join("recovered"), "/x", &storage);
+        println!("{case}: {} buffers", report.most_buffers);
+        fullest = fullest.max(report.most_buffers);
+        assert!(report.most_buffers <= 64, "{case}: {}", report.most_buffers);
+        assert!(storage.get("/r/edbredo.tmp").is_none(), "{case}");
+        let open = |path: &str| storage.open(Path::new(path), OpenOptions::READ).unwrap();
+        let comparison =
+            compare_databases(&open("/r/db.edb"), &open("/x/db.edb"), |d| println!("{d}")).unwrap();
+        assert_eq!(comparison.different_pages, 0, "{case}");
+    }
+    assert!(fullest == 64 || testdata::reference_cases().is_empty());
 }
 
 fn check_all(wanted: impl Fn(&str) -> bool) {

@@ -203,6 +203,7 @@ impl Core {
             }
         }
         t.logged = t.level();
+        self.cache.set_replay_start(t.position);
         Ok(appended.last)
     }
 

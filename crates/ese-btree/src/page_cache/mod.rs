@@ -9,9 +9,10 @@ mod error;
 mod file;
 mod frame;
 mod hash;
+mod spill;
 mod write;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ese_format::{LogPosition, PageCheck, PageNumber, PageSize, PageVerdict, correct_page};
@@ -23,6 +24,8 @@ pub use error::PageCacheError;
 use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
+use spill::Spill;
+pub use spill::SpillFile;
 pub use write::PageWriteGate;
 
 /// Makes durable what must be on disk before pages are written: log records, and the header's required range.
@@ -64,8 +67,11 @@ pub struct PageCache {
     pages_read: u64,
     pages_written: u64,
     hits: u64,
-    /// Pages in the order in which they were changed first, with what changed them; some were written since.
-    changed: VecDeque<(LogPosition, usize)>,
+    /// Changed pages by the position where replay has to begin to make the change again; some were written since.
+    changed: BTreeSet<(LogPosition, usize)>,
+    /// Where replay has to begin for the changes made now; none: at their own records.
+    replay_start: LogPosition,
+    spill: Option<Spill>,
 }
 
 fn key(slot: DatabaseSlot, page: PageNumber) -> u64 {
@@ -89,7 +95,9 @@ impl PageCache {
             pages_read: 0,
             pages_written: 0,
             hits: 0,
-            changed: VecDeque::new(),
+            changed: BTreeSet::new(),
+            replay_start: LogPosition::NONE,
+            spill: None,
         }
     }
 
@@ -194,6 +202,7 @@ impl PageCache {
         last: PageNumber,
     ) -> Result<(), PageCacheError> {
         let last = last.min(self.last_page(slot)?);
+        self.forget_spilled(slot, first, last);
         let zeros = vec![0; self.size.len()];
         for page in first.0.max(1)..=last.0 {
             let page = PageNumber(page);
@@ -210,6 +219,14 @@ impl PageCache {
     /// Begins an operation: buffers fetched before may be reused from now on.
     pub fn begin_operation(&mut self) {
         self.operation += 1;
+    }
+
+    /// Says whose the changes are that follow: a transaction that began at `position`. Replay takes a record only when it
+    /// has seen the begin of its transaction, so that a page that is not written yet needs the log from there on, also
+    /// when the transaction has ended. [`LogPosition::NONE`]: no transaction.
+    #[doc(alias = "lgposOldestBegin0")]
+    pub fn set_replay_start(&mut self, position: LogPosition) {
+        self.replay_start = position;
     }
 
     /// Whether a page is in memory.
@@ -242,6 +259,9 @@ impl PageCache {
         }
         if page.0 > last_page {
             return Ok(Fetched::BeyondEnd);
+        }
+        if let Some(frame) = self.unspill(slot, page)? {
+            return Ok(Fetched::Page(frame));
         }
         let index = self.take_frame()?;
         let offset = page.file_offset(self.size);
@@ -299,6 +319,9 @@ impl PageCache {
             frame.recent = true;
             return Ok(FrameId(index));
         }
+        if let Some(frame) = self.unspill(slot, page)? {
+            return Ok(frame);
+        }
         let index = self.take_frame()?;
         self.place(index, slot, page);
         Ok(FrameId(index))
@@ -329,13 +352,17 @@ impl PageCache {
         let index = frame.0;
         match self.frames.get_mut(index) {
             Some(frame) => {
-                if !frame.dirty {
-                    frame.dirty = true;
-                    frame.first_change = position;
-                    if !position.is_none() {
-                        self.changed.push_back((position, index));
+                let start =
+                    if self.replay_start.is_none() { position } else { position.min(self.replay_start) };
+                let earlier =
+                    !start.is_none() && (frame.first_change.is_none() || start < frame.first_change);
+                if !frame.dirty || earlier {
+                    frame.first_change = start;
+                    if !start.is_none() {
+                        self.changed.insert((start, index));
                     }
                 }
+                frame.dirty = true;
                 frame.last_change = frame.last_change.max(position);
                 PageImage::of_frame(&mut frame.bytes[..], size)
             }
@@ -388,18 +415,28 @@ impl PageCache {
         }
     }
 
-    /// Takes back one [`pin`](Self::pin) of a page, if it still is in this buffer.
+    /// Takes back one [`pin`](Self::pin) of a page, which was in this buffer and may be elsewhere by now.
     pub(crate) fn unpin(&mut self, frame: FrameId, slot: DatabaseSlot, page: PageNumber) {
-        if let Some(frame) = self.frames.get_mut(frame.0)
-            && frame.slot == slot
-            && frame.page == page
-        {
-            frame.pins = frame.pins.saturating_sub(1);
+        let holds = |f: &Frame| f.used && f.slot == slot && f.page == page;
+        let index = match self.frames.get(frame.0) {
+            Some(f) if holds(f) => Some(frame.0),
+            _ => self.index.get(&key(slot, page)).copied(),
+        };
+        let pins = match index {
+            Some(index) => self.frames.get_mut(index).map(|f| &mut f.pins),
+            None => {
+                let spilled = self.spill.as_mut().and_then(|s| s.pages.get_mut(&key(slot, page)));
+                spilled.map(|s| &mut s.pins)
+            }
+        };
+        if let Some(pins) = pins {
+            *pins = pins.saturating_sub(1);
         }
     }
 
     /// Drops the buffers of pages from `first` on.
     fn forget(&mut self, slot: DatabaseSlot, first: PageNumber) {
+        self.forget_spilled(slot, first, PageNumber(u32::MAX));
         for index in 0..self.frames.len() {
             let Some(frame) = self.frames.get(index) else { continue };
             if frame.used && frame.slot == slot && frame.page >= first {

@@ -60,23 +60,24 @@ impl PageCache {
         (self.frames.len() - self.free.len(), self.most_frames)
     }
 
-    /// Position of the oldest change that is in memory only; none when there is no such change.
+    /// Position from which on the log is needed for changes that are in memory only; none when there is no such change.
     #[must_use]
     pub fn oldest_change(&mut self) -> Option<LogPosition> {
-        while let Some(&(position, index)) = self.changed.front() {
+        let spilled = self.oldest_spilled();
+        while let Some(&(position, index)) = self.changed.first() {
             if self.is_current(position, index) {
-                return Some(position);
+                return Some(spilled.map_or(position, |s| s.min(position)));
             }
-            self.changed.pop_front();
+            self.changed.pop_first();
         }
-        None
+        spilled
     }
 
     fn is_current(&self, position: LogPosition, index: usize) -> bool {
         self.frames.get(index).is_some_and(|f| f.used && f.dirty && f.first_change == position)
     }
 
-    /// The pages that were changed first before `position`, oldest first, at most `count`.
+    /// The pages that keep the log from `position` back from being given up, oldest first, at most `count`.
     pub(crate) fn changed_before(&mut self, position: LogPosition, count: usize) -> Vec<FrameId> {
         if self.changed.len() > 2 * self.frames.len() + 64 {
             let mut changed = std::mem::take(&mut self.changed);
@@ -93,6 +94,17 @@ impl PageCache {
             }
         }
         found
+    }
+
+    /// Writes the pages that need the log from before `position`, of all databases; those that must stay in memory stay.
+    /// They are not durable yet. Returns how many.
+    ///
+    /// # Errors
+    /// What the log or the file system answers.
+    pub fn write_back(&mut self, position: LogPosition) -> Result<usize, PageCacheError> {
+        self.begin_operation();
+        let frames = self.changed_before(position, usize::MAX);
+        self.write_frames(&frames)
     }
 
     /// Every changed page of a database.
@@ -167,6 +179,9 @@ impl PageCache {
                 self.free.push(index);
             }
         }
+        if self.free.is_empty() {
+            self.spill_some()?;
+        }
         if let Some(index) = self.free.pop() {
             return Ok(index);
         }
@@ -188,7 +203,7 @@ impl PageCache {
         behind.map(|&index| FrameId(index)).collect()
     }
 
-    fn vacate(&mut self, index: usize) -> usize {
+    pub(super) fn vacate(&mut self, index: usize) -> usize {
         if let Some(frame) = self.frames.get_mut(index) {
             self.index.remove(&key(frame.slot, frame.page));
             frame.clear();
@@ -254,6 +269,7 @@ impl PageCache {
         self.file(slot)?;
         let frames = self.changed_of(slot);
         self.write_frames(&frames)?;
+        self.flush_spilled(slot)?;
         self.sync(slot)
     }
 

@@ -47,6 +47,7 @@ impl Redo {
         let position = self.position;
         let session = self.sessions.get(session);
         let counters_only = !session.after_first_begin;
+        let begin = session.last_begin;
         if !counters_only
             && let Some(record) = stored
             && let Some(open) = session.macros.iter_mut().find(|m| m.time == time)
@@ -54,6 +55,7 @@ impl Redo {
             open.push(record, position);
             return false;
         }
+        self.cache.set_replay_start(begin);
         self.condition(slot, time, object, counters_only)
     }
 

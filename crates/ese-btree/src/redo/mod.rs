@@ -272,6 +272,7 @@ impl Redo {
         self.position = position;
         self.statistics.records += 1;
         self.cache.begin_operation();
+        self.cache.set_replay_start(LogPosition::NONE);
         self.dispatch(record, bytes).map_err(|kind| RedoError { position, kind })
     }
 

@@ -45,6 +45,8 @@ pub struct Session {
     pub transaction: TransactionTime,
     /// Position of the Begin0 record.
     pub start: LogPosition,
+    /// Position of the last Begin0 record; stays when the transaction ends.
+    pub(crate) last_begin: LogPosition,
     /// Whether a begin from level 0 was seen. Until then its records belong to a transaction that had finished
     /// before redo began.
     pub after_first_begin: bool,

@@ -30,6 +30,7 @@ impl Redo {
                 session.transaction = time;
             }
             session.start = position;
+            session.last_begin = position;
         }
         session.level = levels.from().saturating_add(levels.count());
         session.after_first_begin = true;

@@ -71,6 +71,20 @@ impl Redo {
     /// # Errors
     /// [`UndoError`]; undo can be repeated after recovery has been run again.
     pub fn undo_all(&mut self, log: &mut dyn UndoLog) -> Result<UndoStatistics, UndoError> {
+        let mut statistics = self.begin_undo(log)?;
+        for session in self.open_sessions() {
+            let undone = self.undo_session(session, log)?;
+            statistics.transactions += undone.transactions;
+            statistics.operations += undone.operations;
+        }
+        Ok(statistics)
+    }
+
+    /// The first part of [`undo_all`](Self::undo_all): gives up open macros.
+    ///
+    /// # Errors
+    /// [`UndoError::BeforeImageMissing`], and when the log cannot be written.
+    pub fn begin_undo(&mut self, log: &mut dyn UndoLog) -> Result<UndoStatistics, UndoError> {
         self.check_undo()?;
         let mut statistics = UndoStatistics::default();
         let sessions: Vec<SessionId> = self.sessions().map(|s| s.id).collect();
@@ -80,23 +94,43 @@ impl Redo {
                 statistics.macros += 1;
             }
         }
-        for session in sessions {
-            if self.sessions.get(session).level == 0 {
-                continue;
-            }
-            statistics.transactions += 1;
-            while self.sessions.get(session).level > 0 {
-                let level = self.sessions.get(session).level;
-                while let Some(version) = self.sessions.get(session).versions.pop_at(level) {
-                    if self.undo_version(session, &version, log)? {
-                        statistics.operations += 1;
-                    }
+        Ok(statistics)
+    }
+
+    /// The sessions with an open transaction, by number.
+    #[must_use]
+    pub fn open_sessions(&self) -> Vec<SessionId> {
+        self.sessions().filter(|s| s.level > 0).map(|s| s.id).collect()
+    }
+
+    /// Position of the begin of the oldest transaction that is open, or that has a macro open.
+    #[must_use]
+    pub fn oldest_open_transaction(&self) -> Option<LogPosition> {
+        let open = self.sessions().filter(|s| s.level > 0 || !s.macros.is_empty());
+        open.map(|s| s.last_begin).filter(|p| !p.is_none()).min()
+    }
+
+    /// Rolls back the open transaction of one session.
+    ///
+    /// # Errors
+    /// As [`undo_all`](Self::undo_all).
+    pub fn undo_session(
+        &mut self,
+        session: SessionId,
+        log: &mut dyn UndoLog,
+    ) -> Result<UndoStatistics, UndoError> {
+        let mut statistics = UndoStatistics { transactions: 1, ..UndoStatistics::default() };
+        while self.sessions.get(session).level > 0 {
+            let level = self.sessions.get(session).level;
+            while let Some(version) = self.sessions.get(session).versions.pop_at(level) {
+                if self.undo_version(session, &version, log)? {
+                    statistics.operations += 1;
                 }
-                log.append(&Record::Rollback(Rollback { session, level_count: 1 }))?;
-                self.sessions.get(session).level -= 1;
             }
-            self.sessions.get(session).reset();
+            log.append(&Record::Rollback(Rollback { session, level_count: 1 }))?;
+            self.sessions.get(session).level -= 1;
         }
+        self.sessions.get(session).reset();
         Ok(statistics)
     }
 
@@ -117,6 +151,8 @@ impl Redo {
         let data = owner.versions.data(version).to_vec();
         let before = owner.versions.before(version).to_vec();
         self.cache.begin_operation();
+        let begin = self.sessions.get(session).last_begin;
+        self.cache.set_replay_start(begin);
         let found = seek_leaf(&mut self.cache, slot, version.root, &key, &data)?;
         let Some((frame, page_number, line, true)) = found else {
             return Err(UndoError::NodeMissing { session, version: version.id, slot, root: version.root });

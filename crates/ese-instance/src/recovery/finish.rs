@@ -1,5 +1,6 @@
 //! The whole of recovery, and its end: undo, clean headers, the checkpoint.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ese_btree::UndoStatistics;
@@ -9,6 +10,7 @@ use ese_log::record::{Quit, Record, RecoveryUndo, TimedQuit};
 
 use super::database::raise_counters;
 use super::error::RecoveryError;
+use super::output::RecoveryLog;
 use super::replay::Replay;
 use super::report::{DatabaseOutcome, RecoveryReport, RecoveryResult};
 use super::request::{
@@ -17,11 +19,34 @@ use super::request::{
 use super::source::LogSource;
 use super::start::{Beginning, find_start, read_checkpoint};
 
+/// Operations that are undone before it is worth moving the checkpoint.
+const UNDONE_BETWEEN_CHECKPOINTS: u64 = 10_000;
+
 /// Recovers the databases of a log stream in place.
 ///
 /// # Errors
 /// [`RecoveryError`]; recovery can be run again after the cause is gone.
 pub fn recover(
+    request: &RecoveryRequest,
+    environment: &RecoveryEnvironment,
+    progress: &dyn RecoveryProgress,
+) -> Result<RecoveryReport, RecoveryError> {
+    let outcome = recover_all(request, environment, progress);
+    let (storage, spill) = (&*environment.storage, spill_path(request));
+    if storage.exists(&spill).is_ok_and(|exists| exists)
+        && let Err(error) = storage.remove(&spill)
+    {
+        tracing::warn!(%error, "a file that is of no use any more stays");
+    }
+    outcome
+}
+
+/// The file for pages that must leave memory and may not be written to their database yet.
+pub(super) fn spill_path(request: &RecoveryRequest) -> PathBuf {
+    request.log_directory.join(format!("{}redo.tmp", request.names.base))
+}
+
+fn recover_all(
     request: &RecoveryRequest,
     environment: &RecoveryEnvironment,
     progress: &dyn RecoveryProgress,
@@ -98,6 +123,7 @@ fn nothing_to_do(position: LogPosition) -> RecoveryReport {
         divergences: ese_btree::Divergences::default(),
         databases: Vec::new(),
         pages: (0, 0),
+        most_buffers: 0,
     }
 }
 
@@ -125,7 +151,7 @@ impl Replay<'_> {
         if self.ended && self.ended_in_current && self.slots.is_empty() {
             return self.write_checkpoint(self.position, &[]);
         }
-        let mut log = self.open_log(start)?;
+        let mut log = self.open_log(self.checkpoint)?;
         let header = log.header();
         for (_, file) in self.attached() {
             file.enter_generation(header.generation(), header.create_time());
@@ -137,7 +163,7 @@ impl Replay<'_> {
         if !self.last_was_shut_down_mark {
             undo_position = log.log(&Record::RecoveryUndo2(RecoveryUndo { time: now() }))?;
         }
-        self.redo.undo_all(&mut log)?;
+        self.undo_sessions(&mut log)?;
         self.progress.phase(RecoveryPhase::Finish);
         let quit = TimedQuit {
             quit: Quit { start: undo_position, redo_from: start, hard: self.hard_flag() },
@@ -160,6 +186,26 @@ impl Replay<'_> {
         self.write_checkpoint(position, &attachments)
     }
 
+    /// Rolls back what did not commit. Between two sessions the checkpoint may move: what was undone is in the log.
+    fn undo_sessions(&mut self, log: &mut RecoveryLog) -> Result<(), RecoveryError> {
+        self.redo.begin_undo(log)?;
+        let sessions = self.redo.open_sessions();
+        let last = sessions.last().copied();
+        let mut operations = 0;
+        for session in sessions {
+            operations += self.redo.undo_session(session, log)?.operations;
+            if operations >= UNDONE_BETWEEN_CHECKPOINTS
+                && last != Some(session)
+                && self.request.checkpoint_bytes > 0
+            {
+                operations = 0;
+                self.redo.cache().write_back(self.position)?;
+                self.move_checkpoint()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes the pages of databases that stay attached: from now on they require the current generation only.
     fn settle_attached(&mut self, generation: LogGeneration) -> Result<(), RecoveryError> {
         let attached: Vec<_> =
@@ -180,7 +226,7 @@ impl Replay<'_> {
     }
 
     /// The checkpoint at the end of recovery: the record that ended it.
-    fn write_checkpoint(
+    pub(super) fn write_checkpoint(
         &self,
         position: LogPosition,
         attachments: &[AttachmentEntry],
@@ -219,6 +265,7 @@ impl Replay<'_> {
             divergences: self.redo.divergences().clone(),
             undo,
             pages: self.redo.cache().transfers(),
+            most_buffers: self.redo.cache().most_buffers(),
             databases: self.detached,
         }
     }

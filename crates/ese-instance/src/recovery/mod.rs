@@ -3,6 +3,7 @@
 //! [`recover`] works in place on the storage it is given. Callers that must not change their input give it a copy, or an
 //! overlay.
 
+mod advance;
 mod attach;
 mod copy;
 mod create;
@@ -29,6 +30,7 @@ pub use finish::recover;
 pub use plan::{OpenTransaction, PlannedDatabase, PlannedGeneration, RecoveryPlan, plan};
 pub use report::{DatabaseOutcome, RecoveryReport, RecoveryResult};
 pub use request::{
-    DEFAULT_CACHE_BYTES, DatabaseLocations, MappedDatabase, MissingCurrentLog, NoRecoveryProgress,
-    RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest, StopAt,
+    DEFAULT_CACHE_BYTES, DEFAULT_CHECKPOINT_BYTES, DatabaseLocations, MappedDatabase, MissingCurrentLog,
+    NoRecoveryProgress, RecoveryEnvironment, RecoveryMode, RecoveryPhase, RecoveryProgress, RecoveryRequest,
+    StopAt,
 };

@@ -9,6 +9,7 @@ use ese_format::{
     AttachmentEntry, BackupInfoKind, DatabaseState, LogGeneration, LogPosition, LogTime, LogVersion,
     PageSize, Signature,
 };
+use ese_io::{OpenMode, OpenOptions};
 use ese_log::record::{Backup2, BackupPhase, BackupScope, DatabaseSlot, Record};
 use ese_log::{EndOfLog, OpenLog};
 
@@ -16,6 +17,7 @@ use super::attach::AttachSource;
 use super::database::{CleanAt, Expected, HeaderFile, Slot, SlotState, make_clean};
 use super::error::{DeferReason, RecoveryError};
 use super::feed::{Batch, Feed, FeedRequest, Step};
+use super::finish::spill_path;
 use super::gate::Gate;
 use super::owned_size::owned_last_page;
 use super::report::DatabaseOutcome;
@@ -71,6 +73,11 @@ pub(super) struct Replay<'r> {
     pub(super) removed_logs: bool,
     /// A record of the generation was replayed.
     entered: bool,
+    /// Where the checkpoint is.
+    pub(super) checkpoint: LogPosition,
+    /// Bytes of log that had been replayed when the checkpoint was looked at last, and the position then.
+    pub(super) advanced_at: u64,
+    pub(super) written_up_to: LogPosition,
     pub(super) generations: u64,
     pub(super) log_bytes: u64,
 }
@@ -88,6 +95,10 @@ impl<'r> Replay<'r> {
         let header = start.log.header();
         redo.set_demand_extends(!header.version().has_segments());
         redo.compare_scans(request.compare_scans);
+        let (storage, path) = (Arc::clone(&environment.storage), spill_path(request));
+        redo.cache().set_spill(Some(Arc::new(move || {
+            storage.open(&path, OpenOptions::new(OpenMode::CreateOrTruncate))
+        })));
         Self {
             request,
             environment,
@@ -113,6 +124,9 @@ impl<'r> Replay<'r> {
             stop_position: LogPosition::NONE,
             removed_logs: false,
             entered: false,
+            checkpoint: start.position,
+            advanced_at: 0,
+            written_up_to: LogPosition::NONE,
             generations: 0,
             log_bytes: 0,
         }
@@ -190,6 +204,9 @@ impl<'r> Replay<'r> {
                 Step::End(end) => {
                     self.last_end = Some(*end);
                     self.ended_in_current = is_current;
+                    if !is_current {
+                        self.advance_checkpoint()?;
+                    }
                 }
                 Step::Damaged(error) => return Err(self.refine_damage(self.generation, error)),
                 Step::Unusable(generation, error) => {

@@ -102,4 +102,6 @@ pub struct RecoveryReport {
     pub databases: Vec<DatabaseOutcome>,
     /// Pages read and written.
     pub pages: (u64, u64),
+    /// Most pages that were in memory at a time.
+    pub most_buffers: usize,
 }

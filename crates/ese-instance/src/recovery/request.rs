@@ -10,6 +10,9 @@ use ese_log::LogNames;
 /// Default size of the page cache in bytes.
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 
+/// Default amount of log in bytes between two moves of the checkpoint.
+pub const DEFAULT_CHECKPOINT_BYTES: u64 = 64 << 20;
+
 /// Where the databases of a log are now. Logs hold the paths of the machine that wrote them; those are never opened.
 #[derive(Clone, Debug, Default)]
 pub struct DatabaseLocations {
@@ -127,6 +130,10 @@ pub struct RecoveryRequest {
     pub compare_scans: bool,
     /// Size of the page cache in bytes.
     pub cache_bytes: usize,
+    /// Bytes of log after which pages are written and the checkpoint moves, so that a recovery that is interrupted goes on
+    /// from there. 0: only at the end.
+    #[doc(alias = "JET_paramCheckpointDepthMax")]
+    pub checkpoint_bytes: u64,
     /// Threads: with 1 everything is done in turn, and each run makes the same calls in the same order. 0: as many as are
     /// of use for the amount of logs. The files come out the same.
     pub threads: usize,
@@ -155,6 +162,7 @@ impl RecoveryRequest {
             keep_attached: false,
             compare_scans: false,
             cache_bytes: DEFAULT_CACHE_BYTES,
+            checkpoint_bytes: DEFAULT_CHECKPOINT_BYTES,
             threads: 0,
         }
     }
