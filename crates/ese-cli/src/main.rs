@@ -45,6 +45,7 @@ enum Command {
     Log(commands::log::Arguments),
     Recover(commands::recover::Arguments),
     Restore(commands::restore::Arguments),
+    Stats(commands::stats::Arguments),
     Tables(commands::tables::Arguments),
     Verify(commands::verify::Arguments),
 }
@@ -57,6 +58,7 @@ impl Command {
             Self::Export(arguments) => commands::export::run(arguments, context),
             Self::Recover(arguments) => commands::recover::run(arguments, context),
             Self::Restore(arguments) => commands::restore::run(arguments, context),
+            Self::Stats(arguments) => commands::stats::run(arguments, context),
             Self::Tables(arguments) => commands::tables::run(arguments, context),
             Self::Log(arguments) => commands::log::run(arguments, context),
             Self::Info(arguments) => commands::info::run(arguments, context),

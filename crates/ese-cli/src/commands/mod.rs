@@ -7,5 +7,6 @@ pub(crate) mod info;
 pub(crate) mod log;
 pub(crate) mod recover;
 pub(crate) mod restore;
+pub(crate) mod stats;
 pub(crate) mod tables;
 pub(crate) mod verify;

@@ -8,7 +8,9 @@ use ese_log::record::{Record, RecordKind};
 use super::Arguments;
 use super::bounds::Bound;
 
-/// The filters of the command line. Those of one kind are alternatives; of different kinds all must hold.
+/// The filters of the command line. Those of one kind are alternatives; of different kinds all must hold. The default lets
+/// everything pass.
+#[derive(Default)]
 pub(super) struct Filter {
     pages: Vec<RangeInclusive<u32>>,
     sessions: Vec<u16>,

@@ -6,6 +6,7 @@ mod generations;
 mod record_fields;
 mod records;
 mod sources;
+mod statistics;
 mod timeline;
 mod transactions;
 mod whole;
@@ -77,13 +78,22 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     } else {
         Box::new(generations::GenerationList::new())
     };
+    show(&arguments.paths, &filter, view.as_mut(), context)
+}
+
+/// Adds up what the logs hold, for `ese stats`.
+pub(super) fn statistics(paths: &[PathBuf], context: &Context) -> Result<Exit, Failure> {
+    show(paths, &Filter::default(), &mut statistics::Statistics::new(context), context)
+}
+
+fn show(paths: &[PathBuf], filter: &Filter, view: &mut dyn View, context: &Context) -> Result<Exit, Failure> {
     let mut writer = Writer::new(context.output);
     let mut exit = Exit::Clean;
-    for path in &arguments.paths {
+    for path in paths {
         match sources::streams_of(path, context) {
             Ok(streams) => {
                 for stream in &streams {
-                    exit = exit.and(show_stream(stream, &filter, view.as_mut(), &mut writer, context)?);
+                    exit = exit.and(show_stream(stream, filter, view, &mut writer, context)?);
                 }
             }
             Err(failure) => exit = exit.and(writer.failure(&failure)?),
