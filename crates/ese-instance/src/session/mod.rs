@@ -13,10 +13,14 @@
 //! # fn main() -> Result<(), ese_instance::InstanceError> {
 //! let engine = Engine::new(Environment::system().with_storage(Arc::new(MemoryStorage::new())));
 //! let instance = engine.create_instance("books")?;
+//! for path in [ParameterId::SYSTEM_PATH, ParameterId::LOG_FILE_PATH] {
+//!     instance.set_parameter(path, "/books")?;
+//! }
+//! instance.set_parameter(ParameterId::CREATE_PATH_IF_NOT_EXIST, true)?;
 //! instance.set_parameter(ParameterId::DATABASE_PAGE_SIZE, 8192_u32)?;
 //! instance.initialize(InitOptions::default())?;
 //! let session = instance.begin_session()?;
-//! let database = session.create_database("/books.edb".as_ref(), &CreateOptions::default())?;
+//! let database = session.create_database("/books/books.edb".as_ref(), &CreateOptions::default())?;
 //! let transaction = session.transaction()?;
 //! database.create_table(
 //!     &TableSpec::new("Books")
