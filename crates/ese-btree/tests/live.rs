@@ -4,7 +4,7 @@
 mod live_support;
 
 use ese_btree::live::{LiveError, LiveSettings, LiveTrees, SeekHow, SlotFacts, Spot, TransactionState};
-use ese_format::{DbTime, JetError, ObjectId, PageNumber, PageSize};
+use ese_format::{DbTime, JetError, LogPosition, ObjectId, PageNumber, PageSize};
 use ese_log::record::{RecordKind, SessionId};
 use live_support::{Pair, Random, SLOT, World, assert_same_pages, bytes_of, file_of, new_file, replay};
 
@@ -62,6 +62,63 @@ fn crashes() {
             }
         }
     }
+}
+
+#[test]
+fn crashes_after_checkpoints() {
+    for seed in 1..6_u64 {
+        let seed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let cache = if seed.is_multiple_of(2) { 0 } else { 1 << 20 };
+        let mut pair = Pair::new(World::new(4096, cache, 0), 3);
+        let mut random = Random(seed);
+        let mut checkpoint = pair.checkpoint();
+        for step in 0..4000 {
+            pair.step(&mut random);
+            if random.below(60) == 0 {
+                pair.world.log.sync();
+            }
+            if random.below(150) == 0 {
+                let oldest = pair.world.trees.oldest_needed().unwrap_or(LogPosition::MAX);
+                pair.world.trees.write_back(LogPosition::MAX, random.below(30) as usize).unwrap();
+                checkpoint = pair.checkpoint();
+                assert!(checkpoint.0 >= oldest || oldest == LogPosition::MAX);
+            }
+            if step % 100 == 0 {
+                pair.crash_after(&checkpoint, &mut random);
+            }
+        }
+        assert!(checkpoint.0 > LogPosition::from_u64((1 << 32) + 0x1_0000 + 1000), "{}", checkpoint.0);
+    }
+}
+
+/// Positions as estimates: they rise with the keys, and lead back to about where they came from.
+#[test]
+fn fractions() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut t = trees.open_session(SessionId(2));
+    trees.begin(&mut t, false).unwrap();
+    assert_eq!(trees.fraction(tree, b"x", &[]).unwrap(), (0, 0));
+    let mut spot = Spot::new();
+    assert!(!trees.goto_fraction(&t, tree, 1, 2, &mut spot).unwrap());
+    let count = 20_000_u32;
+    for row in 0..count {
+        trees.insert(&mut t, tree, &row.to_be_bytes(), &[1; 20]).unwrap();
+    }
+    let mut last = 0.0;
+    for row in (0..count).step_by(997) {
+        let (before, total) = trees.fraction(tree, &row.to_be_bytes(), &[]).unwrap();
+        let found = before as f64 / total as f64;
+        assert!(found >= last && (found - f64::from(row) / f64::from(count)).abs() < 0.05, "{row}: {found}");
+        last = found;
+        assert!(trees.goto_fraction(&t, tree, row.into(), count.into(), &mut spot).unwrap());
+        let at = u32::from_be_bytes(spot.key[..].try_into().unwrap());
+        assert!(at.abs_diff(row) < count / 20, "{row}: {at}");
+    }
+    assert_eq!(
+        trees.fraction(tree, &count.to_be_bytes(), &[]).unwrap().0,
+        trees.fraction(tree, &count.to_be_bytes(), &[]).unwrap().1
+    );
 }
 
 /// Without the before-images that were logged before pages were written, or without the log's last records, a crash is

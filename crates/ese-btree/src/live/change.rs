@@ -7,7 +7,7 @@ use ese_log::record::{
 
 use super::core::{Core, Result};
 use super::records::{NodeFacts, replace_record};
-use super::search::Leaf;
+use super::search::{Leaf, Way};
 use super::store::LiveStore;
 use super::version_store::{Change, NewVersion};
 use super::{LiveError, LiveTrees, TransactionState, Tree};
@@ -406,7 +406,8 @@ impl Core {
 
     /// Finds a node that a split has moved, marks it as versioned, and counts anew what its page must keep free.
     fn after_split(&mut self, tree: &Tree, key: &[u8], data: &[u8], versioned: bool) -> Result<Leaf> {
-        let leaf = self.descend(tree, key, data)?;
+        // Still the same operation: the page must not leave before its version is known.
+        let leaf = self.descend_in(tree.slot, &tree.root, Way::Bookmark(key, data))?;
         if versioned {
             self.mark_versioned(&leaf)?;
         }

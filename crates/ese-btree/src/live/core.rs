@@ -66,6 +66,8 @@ pub(super) struct Core {
     pub(super) versions: VersionStore,
     pub(super) sessions: Vec<Option<OpenSession>>,
     pub(super) newest: TransactionTime,
+    /// Position of the newest commit.
+    pub(super) last_commit: LogPosition,
     /// Oldest first, with the time from which on its effect is what everybody sees.
     pub(super) cleanup: VecDeque<(TransactionTime, Cleanup)>,
     pub(super) counters: LiveCounters,
@@ -88,6 +90,7 @@ impl Core {
         }
         Self {
             newest: settings.newest_transaction,
+            last_commit: LogPosition::NONE,
             settings,
             log,
             cache,

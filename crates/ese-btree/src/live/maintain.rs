@@ -11,6 +11,7 @@ use super::search::Way;
 use super::store::LiveStore;
 use super::version_store::Change;
 use super::{LiveCounters, LiveError, LiveTrees, SlotFacts, TransactionState};
+use crate::page_cache::FrameId;
 use crate::tree_write::{TreeRoot, TreeWriter};
 
 /// Work for clean-up beyond which nothing is added that is only tidy.
@@ -86,10 +87,7 @@ impl LiveTrees {
                 core.slot(slot)?;
                 core.cache.begin_operation();
                 let frames = core.cache.changed_of(slot);
-                for &frame in &frames {
-                    core.log_undo_info(frame)?;
-                }
-                core.cache.write_frames(&frames)?;
+                core.write_prepared(&frames)?;
                 core.cache.sync(slot)?;
                 core.cache.changed_of(slot).len()
             };
@@ -108,8 +106,8 @@ impl LiveTrees {
         self.core.lock().facts(slot)
     }
 
-    /// The oldest log position that recovery would need: the first change of a page that is not in its file, or the begin
-    /// of an open transaction. `None`: nothing. Pages that were written count as being in their files; see
+    /// The oldest log position that recovery would need: the begin of the oldest transaction that is open, or has changed a
+    /// page that is not in its file yet. `None`: nothing. Pages that were written count as being in their files; see
     /// [`checkpoint_position`](Self::checkpoint_position).
     #[must_use]
     pub fn oldest_needed(&self) -> Option<LogPosition> {
@@ -121,17 +119,22 @@ impl LiveTrees {
     /// # Errors
     /// What the file system answers.
     pub fn checkpoint_position(&self) -> Result<Option<LogPosition>> {
-        let (position, files) = {
+        let (position, commit, files, log) = {
             let mut core = self.core.lock();
-            (core.oldest_needed(), core.cache.take_unsynced())
+            (core.oldest_needed(), core.last_commit, core.cache.take_unsynced(), core.log.clone())
         };
+        // The checkpoint must be in the durable log; and what is in the files of transactions that it leaves behind must
+        // have committed for good.
+        if let Some(log) = log {
+            log.flush_to(position.unwrap_or(commit).max(commit))?;
+        }
         for file in files {
             file.sync().map_err(crate::PageCacheError::Io)?;
         }
         Ok(position)
     }
 
-    /// Writes pages that were changed first before `older_than`, the oldest first, at most `budget_pages`. Returns how
+    /// Writes pages for which the log is needed from before `older_than`, the oldest first, at most `budget_pages`. Returns how
     /// many were written; they are not durable yet.
     ///
     /// # Errors
@@ -206,10 +209,14 @@ impl Core {
     pub(super) fn write_back(&mut self, older_than: LogPosition, budget: usize) -> Result<usize> {
         self.cache.begin_operation();
         let frames = self.cache.changed_before(older_than, budget);
-        for &frame in &frames {
+        self.write_prepared(&frames)
+    }
+
+    fn write_prepared(&mut self, frames: &[FrameId]) -> Result<usize> {
+        for &frame in frames {
             self.log_undo_info(frame)?;
         }
-        Ok(self.cache.write_frames(&frames)?)
+        Ok(self.cache.write_frames(frames)?)
     }
 
     pub(super) fn clean_versions(&mut self, budget: usize) -> Result<bool> {
@@ -301,6 +308,7 @@ impl Core {
         {
             return Ok(());
         }
+        self.cache.begin_operation();
         let leaf = self.descend_in(slot, tree, Way::Bookmark(key, data))?;
         if !leaf.exact {
             return Ok(());

@@ -12,6 +12,7 @@ mod change;
 mod change_log;
 mod core;
 mod error;
+mod fraction;
 mod maintain;
 mod records;
 mod search;

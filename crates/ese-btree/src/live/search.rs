@@ -71,11 +71,12 @@ impl Core {
     /// Descends to the leaf of a bookmark. The data part must be empty in trees with unique keys.
     #[inline]
     pub(super) fn descend(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<Leaf> {
+        self.cache.begin_operation();
         self.descend_in(tree.slot, &tree.root, Way::Bookmark(key, data))
     }
 
+    /// As [`descend`](Self::descend), within the operation at hand: pages that it used stay in memory.
     pub(super) fn descend_in(&mut self, slot: DatabaseSlot, tree: &TreeRoot, way: Way<'_>) -> Result<Leaf> {
-        self.cache.begin_operation();
         self.counters.descents += 1;
         let mut page = tree.root;
         for _ in 0..MAX_DEPTH {

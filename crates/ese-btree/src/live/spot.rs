@@ -1,5 +1,7 @@
 //! Reading: points, and places that move.
 
+use std::cmp::Ordering;
+
 use ese_format::{DbTime, PageNumber};
 
 use super::core::{Core, Result};
@@ -8,6 +10,7 @@ use super::version_store::Reader;
 use super::{LiveError, LiveTrees, TransactionState, Tree};
 use crate::page_cache::FrameId;
 use crate::page_edit::node_flags;
+use crate::tree_write::TreeWriteError;
 
 /// Which node a [`LiveTrees::seek`] looks for, compared by key and, in trees with non-unique keys, data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,11 @@ impl Spot {
         self.hint = None;
     }
 
+    /// What is found next need not be behind where the spot stands.
+    pub(super) fn forget(&mut self) {
+        self.hint = None;
+    }
+
     /// The page that the node was on, for estimates.
     #[must_use]
     pub fn page(&self) -> Option<PageNumber> {
@@ -69,7 +77,7 @@ impl Spot {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Forwards,
     Backwards,
 }
@@ -111,12 +119,15 @@ impl LiveTrees {
         let mut core = self.core.lock();
         let reader = core.reader(t);
         let data = tree.bookmark_data(data);
+        // What is found need not be behind where the spot stood.
+        spot.hint = None;
         match how {
             SeekHow::First => {
                 let leaf = core.descend(tree, &[], &[])?;
                 core.walk(tree, reader, leaf, Direction::Forwards, spot)
             }
             SeekHow::Last => {
+                core.cache.begin_operation();
                 let leaf = core.descend_in(tree.slot, &tree.root, Way::Last)?;
                 core.walk(tree, reader, leaf, Direction::Backwards, spot)
             }
@@ -273,7 +284,7 @@ impl Core {
         let image = self.cache.page(frame);
         if image.object() != tree.root.object {
             let what = "a leaf is linked to another tree";
-            return Err(crate::tree_write::TreeWriteError::Corrupt { page, what }.into());
+            return Err(TreeWriteError::Corrupt { page, what }.into());
         }
         let line = match direction {
             Direction::Forwards => 0,
@@ -282,8 +293,24 @@ impl Core {
         Ok(Some(Leaf { frame, page, line, exact: true }))
     }
 
+    /// As [`enter`](Self::enter), while there are pages `left` that were not visited.
+    fn cross(
+        &mut self,
+        tree: &Tree,
+        page: PageNumber,
+        direction: Direction,
+        left: &mut u32,
+    ) -> Result<Option<Leaf>> {
+        let Some(rest) = left.checked_sub(1) else {
+            let what = "the leaves are linked in a circle";
+            return Err(TreeWriteError::Corrupt { page, what }.into());
+        };
+        *left = rest;
+        self.enter(tree, page, direction)
+    }
+
     /// Goes from a place on, itself included, to the first node that the reader sees.
-    fn walk(
+    pub(super) fn walk(
         &mut self,
         tree: &Tree,
         reader: Reader,
@@ -292,7 +319,8 @@ impl Core {
         spot: &mut Spot,
     ) -> Result<bool> {
         // The links of a sound tree end; those of a broken one may not.
-        let mut pages = 0_u32;
+        let mut left = self.cache.last_page(tree.slot)?.0;
+        let mut crossed = false;
         loop {
             let image = self.cache.page(leaf.frame);
             if leaf.line >= image.line_count() {
@@ -300,18 +328,23 @@ impl Core {
                     Direction::Forwards => image.next(),
                     Direction::Backwards => image.previous(),
                 };
-                pages += 1;
-                if pages > PageNumber::MAX.0 {
-                    let what = "the leaves are linked in a circle";
-                    return Err(crate::tree_write::TreeWriteError::Corrupt { page, what }.into());
-                }
-                match self.enter(tree, page, direction)? {
+                match self.cross(tree, page, direction, &mut left)? {
                     Some(next) => leaf = next,
                     None => return Ok(false),
                 }
+                crossed = true;
                 continue;
             }
             let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+            if std::mem::take(&mut crossed) && spot.hint.is_some() {
+                let data = tree.bookmark_data(&spot.data);
+                let order = node.compare_bookmark(&spot.key, data, tree.is_unique());
+                if order != if direction == Direction::Forwards { Ordering::Greater } else { Ordering::Less }
+                {
+                    let what = "the nodes of two leaves are not in order";
+                    return Err(TreeWriteError::Corrupt { page: leaf.page, what }.into());
+                }
+            }
             let seen = if node.flags & (node_flags::VERSIONED | node_flags::DELETED) == 0 {
                 spot.key.clear();
                 node.push_key(&mut spot.key);
@@ -341,14 +374,11 @@ impl Core {
                 (Direction::Backwards, Some(line)) => leaf.line = line,
                 (Direction::Backwards, None) => {
                     let page = self.cache.page(leaf.frame).previous();
-                    pages += 1;
-                    if pages > PageNumber::MAX.0 {
-                        return Ok(false);
-                    }
-                    match self.enter(tree, page, direction)? {
+                    match self.cross(tree, page, direction, &mut left)? {
                         Some(next) => leaf = next,
                         None => return Ok(false),
                     }
+                    crossed = true;
                 }
             }
         }

@@ -203,6 +203,7 @@ impl Core {
                 }
             })?);
             self.newest = newest;
+            self.last_commit = position.unwrap_or(self.last_commit);
         } else if !t.versions.is_empty() {
             self.newest = TransactionTime(self.newest.0.wrapping_add(4));
         }

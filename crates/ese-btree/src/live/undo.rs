@@ -116,6 +116,7 @@ impl Core {
         let key = version.key().to_vec();
         let data = version.data().to_vec();
         let before = version.before().to_vec();
+        self.cache.begin_operation();
         let mut leaf = self.descend_in(slot, &tree, Way::Bookmark(&key, &data))?;
         if !leaf.exact {
             return Err(LiveError::UndoFailed { slot, root: tree.root });
@@ -127,6 +128,7 @@ impl Core {
                 // A split has taken the room that was kept for this. The old data come back by an ordinary replace, which
                 // makes room; what follows has no effect on the page then.
                 TreeWriter::new(LiveStore::new(self, t, slot)).replace(&tree, &key, &before)?;
+                self.cache.begin_operation();
                 leaf = self.descend_in(slot, &tree, Way::Bookmark(&key, &data))?;
             }
         }

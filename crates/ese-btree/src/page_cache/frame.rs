@@ -10,7 +10,7 @@ pub(super) struct Frame {
     pub(super) page: PageNumber,
     /// Position of the last record that changed the page since it was written.
     pub(super) last_change: LogPosition,
-    /// Position of the first record that changed the page since it was written; none without a log.
+    /// From where on replay needs the log to make the changes again that are not in the file; none without a log.
     pub(super) first_change: LogPosition,
     /// The operation that used the buffer last.
     pub(super) operation: u64,

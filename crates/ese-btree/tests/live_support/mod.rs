@@ -129,7 +129,9 @@ pub(crate) fn replay(
     undo: bool,
 ) -> DbTime {
     let mut redo = Redo::new(size, 8 << 20);
-    let database = RedoDatabase { future_data: true, ..RedoDatabase::default() };
+    // The highest counter of the records before is not known, and all pages may have it.
+    let db_time = if records.len() > 1 && records[0].0 == position(0) { DbTime(0) } else { DbTime(1 << 40) };
+    let database = RedoDatabase { future_data: true, db_time, ..RedoDatabase::default() };
     redo.attach(SLOT, database, Some(Arc::clone(file))).unwrap();
     for (at, record) in records {
         redo.apply(record, *at).unwrap_or_else(|e| panic!("{e}"));
@@ -442,10 +444,37 @@ impl Pair {
 
     /// As [`crash`](Self::crash), with these records.
     pub(crate) fn recover_with(&self, records: Vec<(LogPosition, Vec<u8>)>) {
+        self.recover_file(&bytes_of(&*self.world.file), &records);
+    }
+
+    /// The checkpoint: where replay may begin, and what the disk is sure to hold then.
+    pub(crate) fn checkpoint(&self) -> (LogPosition, Vec<u8>) {
+        let end = position(self.world.log.records().len());
+        let position = self.world.trees.checkpoint_position().unwrap();
+        (position.unwrap_or(end), bytes_of(&*self.world.file))
+    }
+
+    /// Crashes after a checkpoint: of what was written since, some pages are on the disk and some are not.
+    pub(crate) fn crash_after(&self, checkpoint: &(LogPosition, Vec<u8>), random: &mut Random) {
+        let mut bytes = bytes_of(&*self.world.file);
+        for (now, then) in
+            bytes.chunks_mut(self.world.size.len()).zip(checkpoint.1.chunks(self.world.size.len()))
+        {
+            if random.below(2) == 0 {
+                now.copy_from_slice(then);
+            }
+        }
+        let mut records = self.world.log.durable();
+        records.retain(|(at, _)| *at >= checkpoint.0);
+        self.recover_file(&bytes, &records);
+    }
+
+    fn recover_file(&self, bytes: &[u8], records: &[(LogPosition, Vec<u8>)]) {
         let (world, size) = (&self.world, self.world.size);
-        let file = file_of(&bytes_of(&*world.file));
-        let time = replay(&records, &file, size, true);
-        let last = records.last().map_or(LogPosition::NONE, |(at, _)| *at);
+        let file = file_of(bytes);
+        let time = replay(records, &file, size, true);
+        let durable = world.log.durable();
+        let last = durable.last().map_or(LogPosition::NONE, |(at, _)| *at);
         let committed = self.commits.iter().rev().find(|(at, _)| *at <= last).map_or(0, |(_, time)| *time);
         let trees = LiveTrees::new(LiveSettings::new(size), None);
         trees.attach(SLOT, file, SlotFacts::new(time, ObjectId(9))).unwrap();
