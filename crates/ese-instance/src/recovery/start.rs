@@ -1,7 +1,8 @@
 //! Where redo begins and with which databases.
 
 use ese_format::{
-    AttachmentEntry, Checkpoint, CheckpointPair, HeaderError, LogGeneration, LogPosition, PageSize,
+    AttachmentEntry, Checkpoint, CheckpointPair, DatabaseState, HeaderError, LogGeneration, LogPosition,
+    PageSize,
 };
 use ese_io::{IoErrorKind, OpenMode, OpenOptions, Storage};
 use ese_log::{OpenLog, ReplayContext, ScanOptions};
@@ -103,6 +104,7 @@ pub(super) fn find_start(
         if let Ok(end) = current.scan(options)
             && end.defect.is_none()
             && end.closed_at == Some(checkpoint.position())
+            && !keeps_attached(storage, request, checkpoint, page_size)?
         {
             return Ok(Beginning::Clean(checkpoint.position()));
         }
@@ -145,6 +147,31 @@ pub(super) fn find_start(
         check_covered(storage, request, source, &start)?;
     }
     Ok(Beginning::Start(Box::new(start)))
+}
+
+/// Whether a stream that was closed in order left databases attached, and they are as it left them: a recovery that kept
+/// them, whose instance never began.
+fn keeps_attached(
+    storage: &dyn Storage,
+    request: &RecoveryRequest,
+    checkpoint: &Checkpoint,
+    page_size: PageSize,
+) -> Result<bool, RecoveryError> {
+    for entry in checkpoint.attachments().ok().flatten().unwrap_or_default() {
+        let signature = Some(entry.fixed.signature()).filter(|s| !s.is_none());
+        let Located::At(path) = locate(storage, &request.locations, &entry.path(), signature)? else {
+            continue;
+        };
+        let file = storage.open(&path, OpenOptions::new(OpenMode::Read))?;
+        if let Ok(header) = read_header(&*file, page_size)?
+            && header.state() == DatabaseState::DIRTY_SHUTDOWN
+            && header.log_signature() == checkpoint.signature()
+            && header.attach_position() == entry.fixed.attach_position()
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Without a current log: whether the archived ones hold everything that the databases at the start need. Those that
