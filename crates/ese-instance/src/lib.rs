@@ -54,7 +54,7 @@ pub use error::{InstanceError, InstancePath, io_jet_error};
 pub use event::{
     Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
 };
-pub use instance::{InitFlags, InitOptions, Instance, TermMode};
+pub use instance::{AttachOptions, InitFlags, InitOptions, Instance, TermMode};
 pub use log::InstanceLog;
 pub use open_database::{Database, ObjectInfo};
 pub use parameter::{

@@ -21,7 +21,7 @@ use ese_log::record::{
 };
 
 use crate::builder::system::INITIAL_PAGES;
-use crate::database::AttachedDatabase;
+use crate::database::{AttachKind, AttachedDatabase};
 use crate::error::{InstanceError, io_jet_error};
 use crate::event::EventId;
 use crate::instance::Instance;
@@ -111,7 +111,8 @@ impl Instance {
         let _hold = self.log().map(|log| log.hold_checkpoint());
         let position = self.log_creation(call, &header, &path, slot, options)?;
         // The log says that the database is there: a file that cannot follow leaves the two apart.
-        self.make(call, &path, slot, header, position, format)
+        let largest = options.largest_page_count;
+        self.make(call, &path, slot, header, position, format, largest)
             .inspect_err(|error| self.set_fatal(error.jet_error()))
     }
 
@@ -166,6 +167,7 @@ impl Instance {
     }
 
     /// Everything behind the record.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call, taken apart for its length only")]
     fn make(
         &self,
         call: &mut SessionCallGuard<'_>,
@@ -174,6 +176,7 @@ impl Instance {
         mut header: DatabaseHeader,
         position: LogPosition,
         format: EngineFormatVersion,
+        largest_page_count: u32,
     ) -> Result<u8, InstanceError> {
         let log = self.log();
         if let Some(log) = &log {
@@ -193,13 +196,19 @@ impl Instance {
             _ => error.into(),
         })?;
         let logged = log.is_some();
-        let database =
-            Arc::new(AttachedDatabase::new(slot, file, header, PageNumber(0), logged, &self.trees()?));
+        let database = Arc::new(AttachedDatabase::new(
+            slot,
+            file,
+            header,
+            PageNumber(0),
+            AttachKind::of(logged),
+            &self.trees()?,
+        ));
         database.write_header(self.environment().new_signature())?;
         storage.sync_directory(parent_directory(path))?;
         // From now on the log keeps the header's range up to date.
         self.add_database(Arc::clone(&database));
-        self.put_into_trees(&database)?;
+        self.put_into_trees(&database, largest_page_count)?;
         let outcome = self.fill(call, &database, format);
         if outcome.is_err() {
             self.remove_database(slot);

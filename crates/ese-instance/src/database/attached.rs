@@ -16,6 +16,23 @@ use super::page_range_locks::PageRangeLocks;
 use crate::error::InstanceError;
 use crate::schema::SchemaCache;
 
+/// What may be done to an attached database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttachKind {
+    /// Changes are logged.
+    Logged,
+    /// Changes are not logged.
+    Unlogged,
+    /// There are no changes.
+    ReadOnly,
+}
+
+impl AttachKind {
+    pub(crate) const fn of(logged: bool) -> Self {
+        if logged { Self::Logged } else { Self::Unlogged }
+    }
+}
+
 /// A database in a slot of an instance: its open file, locked against others, and its header as it is in memory.
 pub struct AttachedDatabase {
     id: u8,
@@ -23,7 +40,7 @@ pub struct AttachedDatabase {
     file: Arc<dyn File>,
     page_size: PageSize,
     last_page: PageNumber,
-    logged: bool,
+    kind: AttachKind,
     header: Mutex<DatabaseHeader>,
     range_locks: Arc<PageRangeLocks>,
     /// Whose pages are the newer ones. They know the log, which knows this.
@@ -54,7 +71,7 @@ impl AttachedDatabase {
         file: Arc<dyn File>,
         header: DatabaseHeader,
         last_page: PageNumber,
-        logged: bool,
+        kind: AttachKind,
         trees: &Arc<LiveTrees>,
     ) -> Self {
         Self {
@@ -63,7 +80,7 @@ impl AttachedDatabase {
             file,
             page_size: header.page_size(),
             last_page,
-            logged,
+            kind,
             header: Mutex::new(header),
             range_locks: Arc::default(),
             trees: Arc::downgrade(trees),
@@ -175,7 +192,13 @@ impl AttachedDatabase {
     /// Whether its changes are logged, and it takes part in backups.
     #[must_use]
     pub fn is_logged(&self) -> bool {
-        self.logged
+        self.kind == AttachKind::Logged
+    }
+
+    /// Whether nothing of it may change, not even its header.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.kind == AttachKind::ReadOnly
     }
 
     /// The header as it is in memory.

@@ -6,6 +6,7 @@ mod header_change;
 mod page_range_locks;
 mod space;
 
+pub(crate) use attached::AttachKind;
 pub use attached::AttachedDatabase;
 pub use file::{engine_format_for, read_database_header, write_database_header};
 pub use header_change::{

@@ -131,7 +131,8 @@ pub(super) fn build(
         run.sort_unstable();
         let (trees, state) = call.parts()?;
         for (key, bookmark) in &run {
-            match trees.insert(state, &index.tree, key, bookmark) {
+            // The tree goes as a whole when the transaction is rolled back.
+            match trees.insert_unversioned(state, &index.tree, key, bookmark) {
                 Err(LiveError::KeyDuplicate { .. }) if unique => {
                     return Err(refuse(table, JetError::KEY_DUPLICATE, "two rows with the same key"));
                 }

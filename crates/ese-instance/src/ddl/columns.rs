@@ -32,17 +32,17 @@ pub(crate) fn add_column(
     if table.has_fixed_schema() && !permitted {
         return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
     }
-    let exclusive = table.shared.is_exclusive_of(call.session.id);
-    if !exclusive && spec.flags.intersects(ColumnFlags::ESCROW_UPDATE | ColumnFlags::AUTO_INCREMENT) {
-        let what = "escrow and auto-increment columns are added to a table that nobody else has open";
-        return Err(refuse(table, JetError::EXCLUSIVE_TABLE_LOCK_REQUIRED, what));
-    }
     let is_template = table.definition.flags.contains(TableFlags::TEMPLATE);
     if is_template && spec.placement != ColumnPlacement::Tagged {
         return Err(refuse(table, JetError::FIXED_DDL, "templates get tagged columns only"));
     }
     let mut placer = ColumnPlacer::after(&table.definition, false);
     let placed = placer.place(&table.definition.name, spec)?;
+    let exclusive = table.shared.is_exclusive_of(call.session.id);
+    if !exclusive && spec.flags.intersects(ColumnFlags::ESCROW_UPDATE | ColumnFlags::AUTO_INCREMENT) {
+        let what = "escrow and auto-increment columns are added to a table that nobody else has open";
+        return Err(refuse(table, JetError::EXCLUSIVE_TABLE_LOCK_REQUIRED, what));
+    }
     if usize::from(placer.fixed_end()) > database.page_size().len() / 2 {
         return Err(refuse(table, JetError::RECORD_TOO_BIG, "its fixed columns are too long"));
     }

@@ -14,8 +14,8 @@ use ese_log::record::{
 use super::Instance;
 use super::paths::absolute;
 use crate::database::{
-    AttachFacts, AttachedDatabase, DetachFacts, apply_attach, apply_attach_unlogged, apply_detach,
-    last_owned_page, read_database_header,
+    AttachFacts, AttachKind, AttachedDatabase, DetachFacts, apply_attach, apply_attach_unlogged,
+    apply_detach, last_owned_page, read_database_header,
 };
 use crate::error::InstanceError;
 use crate::event::EventId;
@@ -29,6 +29,34 @@ pub(crate) const SESSION: SessionId = SessionId(5);
 /// From this minor update on a database's version is logged.
 pub(crate) const UPDATE_WITH_VERSION_RECORD: u32 = 20;
 
+/// How a database is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttachOptions {
+    /// For reading: nothing is logged, the file stays as it is.
+    #[doc(alias = "JET_bitDbReadOnly")]
+    pub read_only: bool,
+    /// Limit of the size in pages; 0 for none.
+    #[doc(alias = "cpgDatabaseSizeMax")]
+    pub largest_page_count: u32,
+}
+
+impl AttachOptions {
+    /// The same, for reading.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// The same with a limit of the size in pages.
+    #[must_use]
+    pub const fn largest_page_count(mut self, pages: u32) -> Self {
+        self.largest_page_count = pages;
+        self
+    }
+}
+
 impl Instance {
     /// Attaches a cleanly closed database and returns its slot. A database that is attached already keeps its slot.
     ///
@@ -41,6 +69,15 @@ impl Instance {
     /// `ZeroCounter`; a failure of the log.
     #[doc(alias = "JetAttachDatabase")]
     pub fn attach(&self, path: &Path) -> Result<u8, InstanceError> {
+        self.attach_with(path, &AttachOptions::default())
+    }
+
+    /// As [`attach`](Self::attach), with options.
+    ///
+    /// # Errors
+    /// As [`attach`](Self::attach).
+    #[doc(alias = "JetAttachDatabase2")]
+    pub fn attach_with(&self, path: &Path, options: &AttachOptions) -> Result<u8, InstanceError> {
         let _call = self.enter(|s| s.check_session(SessionCall::Ordinary))?;
         let _guard = self.backup_gate().begin_attach()?;
         let _slots = self.shared.slots.lock();
@@ -51,20 +88,28 @@ impl Instance {
         }
         let slot = self.free_slot(&path)?;
         // Through the system's cache: what is there already is read four times as fast as from the disk.
-        let options = OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive);
-        let file = self.environment().storage.open(&path, options)?;
+        let open = if options.read_only {
+            OpenOptions::READ.lock(Lock::Shared)
+        } else {
+            OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive)
+        };
+        let file = self.environment().storage.open(&path, open)?;
         let (header, last_page) = self.check_database(&*file)?;
         let _hold = self.log().map(|log| log.hold_checkpoint());
         let database = match self.log() {
+            _ if options.read_only => {
+                let trees = self.trees()?;
+                Arc::new(AttachedDatabase::new(slot, file, header, last_page, AttachKind::ReadOnly, &trees))
+            }
             Some(log) => self.attach_logged(&log, slot, file, header, last_page)?,
             None => self.attach_unlogged(slot, file, header, last_page)?,
         };
         // The file ends where the database does, from now on.
         let end = last_page.file_offset(database.page_size()) + u64::from(database.page_size().bytes());
-        if database.file().len()? > end {
+        if !options.read_only && database.file().len()? > end {
             database.file().set_len(end)?;
         }
-        self.put_into_trees(&database)?;
+        self.put_into_trees(&database, options.largest_page_count)?;
         self.events()
             .report(EventId::ATTACH_DATABASE_DONE, [slot.to_string(), database.path().display().to_string()]);
         self.add_database(database);
@@ -80,11 +125,17 @@ impl Instance {
     }
 
     /// Lets the trees work on a database.
-    pub(crate) fn put_into_trees(&self, database: &Arc<AttachedDatabase>) -> Result<(), InstanceError> {
+    pub(crate) fn put_into_trees(
+        &self,
+        database: &Arc<AttachedDatabase>,
+        largest_page_count: u32,
+    ) -> Result<(), InstanceError> {
         let (trees, _) = self.live().ok_or(EntryError::NotInitialized)?;
         let header = database.header();
         let mut facts = SlotFacts::new(header.db_time(), header.last_object_id());
         facts.logged = database.is_logged();
+        facts.read_only = database.is_read_only();
+        facts.largest_page = (largest_page_count != 0).then_some(PageNumber(largest_page_count));
         facts.gate = Some(database.range_locks_shared() as Arc<dyn PageWriteGate>);
         trees.attach(database.slot(), Arc::clone(database.file()), facts)?;
         Ok(())
@@ -168,7 +219,14 @@ impl Instance {
             },
         );
         let version = header.version();
-        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, true, &self.trees()?));
+        let database = Arc::new(AttachedDatabase::new(
+            slot,
+            file,
+            header,
+            last_page,
+            AttachKind::Logged,
+            &self.trees()?,
+        ));
         // The log says attached: a header that cannot follow leaves the two apart.
         database
             .write_header(self.environment().new_signature())
@@ -198,7 +256,14 @@ impl Instance {
             self.environment().now(),
             self.environment().new_signature(),
         );
-        let database = Arc::new(AttachedDatabase::new(slot, file, header, last_page, false, &self.trees()?));
+        let database = Arc::new(AttachedDatabase::new(
+            slot,
+            file,
+            header,
+            last_page,
+            AttachKind::Unlogged,
+            &self.trees()?,
+        ));
         database.write_header(self.environment().new_signature())?;
         Ok(database)
     }
@@ -226,7 +291,7 @@ impl Instance {
         }
         let facts = trees.detach(database.slot())?;
         let time = self.environment().now();
-        let position = match self.log() {
+        let position = match self.log().filter(|_| database.is_logged()) {
             Some(log) => {
                 let position = log.append(&Record::DetachDatabase(DetachDatabase {
                     session: SESSION,
@@ -249,9 +314,11 @@ impl Instance {
             };
             apply_detach(h, &detached);
         });
-        database
-            .write_header(self.environment().new_signature())
-            .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+        if !database.is_read_only() {
+            database
+                .write_header(self.environment().new_signature())
+                .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+        }
         if let Some(running) = &mut *self.shared.running.write() {
             running.databases.retain(|d| d.id() != database.id());
             running.share_databases();

@@ -84,6 +84,9 @@ impl Instance {
         let version_pages =
             usize::try_from(parameters.number(ParameterId::MAX_VER_PAGES)).unwrap_or(usize::MAX);
         settings.version_store_bytes = version_pages.saturating_mul(VERSION_PAGE);
+        if let Some(log) = &log {
+            settings.log_version = log.version();
+        }
         let changes = log.as_ref().map(|log| Arc::clone(log) as Arc<dyn ChangeLog>);
         let trees = Arc::new(LiveTrees::new(settings, changes));
         if let Some(log) = &log {

@@ -28,6 +28,7 @@ use crate::schema::SchemaEpoch;
 use crate::session::SessionTable;
 use crate::state::{ApiCall, ApiGate, EntryError, InstanceState};
 
+pub use attach::AttachOptions;
 pub(crate) use attach::logged_path;
 pub use options::{InitFlags, InitOptions, TermMode};
 use paths::InstancePaths;

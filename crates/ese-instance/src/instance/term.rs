@@ -104,7 +104,7 @@ impl Instance {
         if mode == TermMode::Complete {
             running.trees.clean_versions(usize::MAX)?;
         }
-        for database in &running.databases {
+        for database in running.databases.iter().filter(|d| !d.is_read_only()) {
             running.trees.flush(database.slot())?;
         }
         let time = self.environment().now();
@@ -112,7 +112,7 @@ impl Instance {
             Some(log) => log.append_and_fill(&Record::ShutDownMark)?,
             None => LogPosition::NONE,
         };
-        for database in &running.databases {
+        for database in running.databases.iter().filter(|d| !d.is_read_only()) {
             database.refresh_counters();
             let before = database.header();
             let (db_time, last_object_id) = (before.db_time(), before.last_object_id());

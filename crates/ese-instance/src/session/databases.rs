@@ -7,6 +7,7 @@ use super::{Session, SessionCallGuard};
 use crate::creation::CreateOptions;
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
+use crate::instance::AttachOptions;
 use crate::open_database::Database;
 use crate::state::SessionCall;
 
@@ -31,8 +32,17 @@ impl Session {
     /// Refused at the door; `InTransaction`; as [`Instance::attach`](crate::Instance::attach).
     #[doc(alias = "JetAttachDatabase")]
     pub fn attach_database(&self, path: &Path) -> Result<(), InstanceError> {
+        self.attach_database_with(path, &AttachOptions::default())
+    }
+
+    /// As [`attach_database`](Self::attach_database), with options.
+    ///
+    /// # Errors
+    /// As [`attach_database`](Self::attach_database).
+    #[doc(alias = "JetAttachDatabase2")]
+    pub fn attach_database_with(&self, path: &Path, options: &AttachOptions) -> Result<(), InstanceError> {
         self.shared.enter(SessionCall::Ordinary)?.check_no_transaction()?;
-        self.instance().attach(path)?;
+        self.instance().attach_with(path, options)?;
         Ok(())
     }
 
