@@ -79,6 +79,7 @@ impl BackupContext {
                 Ok(())
             }
             Err(error) => {
+                log.end_keeping();
                 self.instance.backup_gate().end();
                 Err(error)
             }
@@ -110,7 +111,7 @@ impl BackupContext {
             [],
         );
         let copy = if kind.is_full() {
-            let low = log.read_checkpoint()?.generation;
+            let low = log.begin_keeping()?.generation;
             low..low
         } else {
             0..0

@@ -85,6 +85,9 @@ impl BackupContext {
         if let Err(error) = self.instance.flush_log() {
             tracing::debug!(%error, "end of backup not flushed");
         }
+        if let Some(log) = self.instance.log() {
+            log.end_keeping();
+        }
         self.instance.backup_gate().end();
         true
     }

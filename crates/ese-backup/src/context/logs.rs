@@ -80,7 +80,7 @@ impl BackupContext {
             (state.mark, state.mark_time) = (position, time);
         }
         log.remember_backup(state.kind.is_full(), position, time);
-        // Everything before the new generation is in the database files.
+        // As far as pages are in their files.
         self.instance.advance_checkpoint()?;
         let copy_end = position.generation;
         let lowest = log.discover()?.lowest();

@@ -286,9 +286,22 @@ impl InstanceLog {
         CheckpointHold { log: Arc::clone(self), position }
     }
 
-    /// Keeps circular logging from recycling a generation, and those behind it, that a backup needs; `None`: no more.
-    pub fn keep_from(&self, generation: Option<LogGeneration>) {
-        self.state.keep_from(generation);
+    /// The checkpoint as it is on disk, for a backup that begins: circular logging keeps the logs from there on until
+    /// [`end_keeping`](Self::end_keeping).
+    ///
+    /// # Errors
+    /// There is none, or it cannot be used.
+    pub fn begin_keeping(&self) -> Result<LogPosition, CheckpointError> {
+        // It does not move meanwhile, and what lies behind it is not recycled.
+        let _still = self.advancing.lock();
+        let position = self.read_checkpoint()?;
+        self.state.keep_from(Some(LogGeneration(position.generation)));
+        Ok(position)
+    }
+
+    /// No backup needs logs any more.
+    pub fn end_keeping(&self) {
+        self.state.keep_from(None);
     }
 
     pub(crate) fn write_checkpoint(
