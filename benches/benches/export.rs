@@ -69,7 +69,9 @@ fn main() {
         contestants.push(Contestant::new("esedbexport", || {
             let folder = PathBuf::from(format!("{}.export", target.display()));
             remove(&folder);
-            assert!(succeeds(Command::new("esedbexport").arg("-t").arg(&target).arg(&database)));
+            // It says that it failed where a table is damaged or unknown to it, and exports the others.
+            let _ = succeeds(Command::new("esedbexport").arg("-t").arg(&target).arg(&database));
+            assert!(folder.is_dir());
         }));
     } else {
         eprintln!("NOT COMPARED: esedbexport is not installed (libesedb-utils)");

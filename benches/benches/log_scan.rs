@@ -75,6 +75,7 @@ fn main() {
         Contestant::new("bare read", || _ = black_box(bare_read(&paths))),
         Contestant::new("scan with checksums, one thread", || scan(1)),
         Contestant::new("scan with checksums, two threads", || scan(2)),
+        Contestant::new("scan with checksums, by default", || scan(0)),
         Contestant::new("records, file by file", records),
         Contestant::new("records as one stream", || stream(false)),
         Contestant::new("the same, reading ahead", || stream(true)),

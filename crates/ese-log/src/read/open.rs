@@ -23,7 +23,7 @@ pub struct ScanOptions {
     pub accepts_repair: bool,
     /// Whether the scan goes on after a defect, to count what is there.
     pub count_all: bool,
-    /// Threads that a scan of a large log of major version 8 may use; 0 and 1 mean the caller's alone.
+    /// Threads that a scan of a large log of major version 8 may use: 1 is the caller's alone, 0 as many as are of use.
     pub threads: usize,
 }
 

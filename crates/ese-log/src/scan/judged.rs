@@ -43,12 +43,18 @@ pub(crate) fn position_of(segment: &[u8]) -> LogPosition {
     LogPosition::from_bytes(bytes.copied().unwrap_or_default())
 }
 
+/// Two threads scan faster than one reads; more were not measured to be of use.
+fn threads_of_use() -> usize {
+    thread::available_parallelism().map_or(1, |n| n.get().min(2))
+}
+
 /// Judges all data segments with up to `threads` threads. `None` where that is not worth it.
 pub(crate) fn judge_all(
     file: &Arc<dyn File>,
     geometry: Geometry,
     threads: usize,
 ) -> Option<Vec<Result<Judged, IoError>>> {
+    let threads = if threads == 0 { threads_of_use() } else { threads };
     let (first, end) = (geometry.header_sectors, geometry.last_data_sector().saturating_add(1));
     let parts = usize::try_from(geometry.file_len() / WORTH_A_THREAD).unwrap_or(usize::MAX).min(threads);
     if parts < 2 || end <= first {
