@@ -168,6 +168,14 @@ impl SearchKeyBuffer {
         self.is_cut = false;
     }
 
+    /// Makes the key one whose first segment is made, by these bytes.
+    pub fn set_first(&mut self, segment: &[u8]) {
+        self.clear();
+        self.key.extend_from_slice(segment);
+        self.segments = 1;
+        self.is_prepared = true;
+    }
+
     /// Forgets the key altogether.
     pub fn clear(&mut self) {
         self.reset();

@@ -126,6 +126,27 @@ impl IndexKeys {
         !self.is_multi_valued && self.tuple_limits.is_none()
     }
 
+    /// Whether substrings are indexed.
+    #[must_use]
+    pub const fn is_substring(&self) -> bool {
+        self.tuple_limits.is_some()
+    }
+
+    /// The key of a row's first substring; `None` when it has no entry.
+    ///
+    /// # Errors
+    /// As [`entries`](Self::entries).
+    pub fn first_substring_key<E: From<RecordError>>(
+        &self,
+        table: &TableDefinition,
+        record: &RecordView<'_>,
+        values: &mut impl PlainValues<E>,
+    ) -> Result<Option<Vec<u8>>, E> {
+        let limits = self.tuple_limits.map(|limits| TupleLimits { most: 1, ..limits });
+        let first = Self { tuple_limits: limits, ..self.clone() };
+        Ok(first.entries(table, record, values)?.keys.into_iter().next())
+    }
+
     /// Places of the columns that decide on a row's keys: those of segments and of conditions.
     pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
         self.segments.iter().filter_map(|s| s.place).chain(self.conditions.iter().map(|(place, _)| *place))

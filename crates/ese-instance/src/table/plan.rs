@@ -1,0 +1,231 @@
+//! What cursors need to know of a version of their table, made once for it.
+
+use std::sync::Arc;
+
+use ese_btree::live::Tree;
+use ese_format::{
+    ColumnId, LongValueId, PageSize, RecordBuffer, RecordColumns, SearchSegment, TaggedTarget, largest_record,
+};
+
+use super::error::{Result, TableError};
+use super::tree::RowTree;
+use crate::catalog::{ColumnDefinition, ColumnFlags, IndexFlags, TableDefinition, TableFlags};
+use crate::reader::IndexKeys;
+use crate::schema::TableSchema;
+
+/// Bytes of a key in a table without primary index.
+const SEQUENTIAL_KEY: usize = 4;
+
+/// An index of a table, ready for use.
+#[derive(Debug)]
+pub(super) struct PlanIndex {
+    /// Place in the definition's list.
+    pub(super) place: usize,
+    pub(super) keys: IndexKeys,
+    pub(super) tree: RowTree,
+    pub(super) segments: Vec<SearchSegment>,
+    pub(super) is_unique: bool,
+    /// The first segment is a placeholder that searches skip.
+    pub(super) placeholder: Option<[u8; 2]>,
+}
+
+/// A version of a table, ready for use.
+#[derive(Debug)]
+pub(super) struct TablePlan {
+    pub(super) schema: Arc<TableSchema>,
+    pub(super) rows: RowTree,
+    /// The primary index, unless rows are in the order of their insertion.
+    pub(super) primary: Option<PlanIndex>,
+    pub(super) secondary: Vec<PlanIndex>,
+    pub(super) page_size: PageSize,
+    /// New long values get ids of 64 bits.
+    pub(super) wide_ids: bool,
+    /// Size of a long value's chunk.
+    pub(super) chunk_size: u32,
+    /// Longest row.
+    pub(super) row_limit: usize,
+    /// Slots of the fixed columns, by number.
+    slots: Vec<Option<(usize, usize)>>,
+    /// Places of the fixed and variable columns with default values, by number.
+    defaults: Vec<Option<usize>>,
+    /// What a new row begins with.
+    pub(super) default_row: Vec<u8>,
+    /// In memory: the long values of a temporary table.
+    pub(super) memory_long_values: Option<RowTree>,
+    /// A temporary table: not logged, nothing to ask the session for.
+    pub(super) temporary: bool,
+}
+
+impl RecordColumns for TablePlan {
+    fn fixed_slot(&self, column: ColumnId) -> Option<(usize, usize)> {
+        self.slots.get(usize::from(column.0)).copied().flatten()
+    }
+
+    fn default_value(&self, column: ColumnId) -> Option<&[u8]> {
+        let place = self.defaults.get(usize::from(column.0)).copied().flatten()?;
+        self.schema.definition.columns.get(place)?.default_value.as_deref()
+    }
+}
+
+impl TablePlan {
+    pub(super) fn new(schema: Arc<TableSchema>, page_size: PageSize, wide_ids: bool) -> Self {
+        Self::build(schema, page_size, wide_ids, None)
+    }
+
+    /// A table in memory. `rows` are the trees of its rows.
+    pub(super) fn in_memory(schema: Arc<TableSchema>, page_size: PageSize) -> Self {
+        Self::build(schema, page_size, true, Some(RowTree::in_memory()))
+    }
+
+    fn build(
+        schema: Arc<TableSchema>,
+        page_size: PageSize,
+        wide_ids: bool,
+        memory: Option<RowTree>,
+    ) -> Self {
+        let table = &schema.definition;
+        let mut slots = vec![None; 128];
+        let mut defaults = vec![None; 256];
+        for (place, column) in table.columns.iter().enumerate() {
+            let number = usize::from(column.id.0);
+            if let (Some(slot), Some(offset)) = (slots.get_mut(number), column.record_offset) {
+                *slot = Some((usize::from(offset), column.slot_size()));
+            }
+            if !column.is_deleted()
+                && column.default_value.is_some()
+                && column.flags.contains(ColumnFlags::DEFAULT)
+                && let Some(default) = defaults.get_mut(number)
+            {
+                *default = Some(place);
+            }
+        }
+        let mut primary = None;
+        let mut secondary = Vec::new();
+        for (place, index) in schema.indexes.iter().enumerate() {
+            let definition = &index.definition;
+            let keys = IndexKeys::new(table, definition);
+            let mut placeholder = None;
+            let mut segments = Vec::with_capacity(definition.segments.len());
+            for (number, segment) in definition.segments.iter().enumerate() {
+                let Some((_, column)) = table.column_of(segment) else { continue };
+                let tuple = definition.tuple_limits.filter(|_| number == 0).map(|l| (l.min, l.max));
+                segments.push(SearchSegment {
+                    kind: column.segment_kind(),
+                    descending: segment.descending,
+                    slot_size: column.id.is_fixed().then(|| column.slot_size()),
+                    tuple,
+                });
+                if number == 0 && column.flags.contains(ColumnFlags::PRIMARY_INDEX_PLACEHOLDER) {
+                    placeholder = Some(if segment.descending { [0x80, 0xFF] } else { [0x7F, 0] });
+                }
+            }
+            let is_unique = definition.flags.contains(IndexFlags::UNIQUE);
+            let tree = memory.clone().unwrap_or(RowTree::Live(index.tree));
+            let index = PlanIndex { place, keys, tree, segments, is_unique, placeholder };
+            if definition.is_primary() {
+                primary = Some(index);
+            } else if index.keys.is_complete() {
+                secondary.push(index);
+            }
+        }
+        let key_most = primary.as_ref().map_or(SEQUENTIAL_KEY, |index| index.keys.rules().key_most);
+        let mut plan = Self {
+            rows: memory.clone().unwrap_or(RowTree::Live(schema.tree)),
+            primary,
+            secondary,
+            page_size,
+            wide_ids,
+            chunk_size: table.chunk_size(page_size).max(1),
+            row_limit: largest_record(page_size, key_most),
+            slots,
+            defaults,
+            default_row: Vec::new(),
+            temporary: memory.is_some(),
+            memory_long_values: memory.map(|_| RowTree::in_memory()),
+            schema,
+        };
+        plan.default_row = plan.make_default_row();
+        plan
+    }
+
+    fn make_default_row(&self) -> Vec<u8> {
+        let mut row = RecordBuffer::new(self.page_size, self.row_limit);
+        for number in 1..256 {
+            let id = ColumnId(number);
+            let Some(value) = self.default_value(id) else { continue };
+            // A default that does not fit is left out, as one that is not there.
+            let _ = if id.is_fixed() {
+                row.set_fixed(self, id, Some(value))
+            } else {
+                row.set_variable(self, id, Some(value))
+            };
+        }
+        row.bytes().to_vec()
+    }
+
+    pub(super) fn table(&self) -> &TableDefinition {
+        &self.schema.definition
+    }
+
+    /// A live column by its number in the engine's interface.
+    #[doc(alias = "ErrRECIAccessColumn")]
+    pub(super) fn column(&self, id: u32) -> Result<(usize, &ColumnDefinition)> {
+        let number = id & 0x7FFF_FFFF;
+        if number == 0 || number > u32::from(*ColumnId::TAGGED.end()) {
+            return Err(TableError::BadColumnId { id });
+        }
+        self.schema.column_by_id(id).ok_or(TableError::ColumnNotFound { id })
+    }
+
+    /// How a tagged column is named in rows of this table.
+    pub(super) fn target(&self, column: &ColumnDefinition) -> TaggedTarget {
+        let is_template = self.table().flags.contains(TableFlags::TEMPLATE);
+        TaggedTarget {
+            column: column.id,
+            from_template: column.from_template && !is_template,
+            long_value: column.kind.is_long_value(),
+            explicit_null: column.flags.contains(ColumnFlags::DEFAULT),
+        }
+    }
+
+    /// The tree of long values, once there is one.
+    pub(super) fn long_values(&self) -> Option<RowTree> {
+        match &self.memory_long_values {
+            Some(tree) => Some(tree.clone()),
+            None => self.schema.long_values().map(RowTree::Live),
+        }
+    }
+
+    /// Bytes of a new long value's id in a row.
+    pub(super) const fn id_len(&self) -> usize {
+        if self.wide_ids { 8 } else { 4 }
+    }
+
+    /// Longest value that may be kept in a row, whatever is asked for.
+    #[doc(alias = "CbLVIntrinsicTableMost")]
+    pub(super) const fn most_intrinsic(&self) -> usize {
+        // Header, entry of the array, extended-info byte.
+        self.row_limit.saturating_sub(4 + 4 + 1)
+    }
+
+    /// The tree of an index, for those who need the database's.
+    pub(super) fn live_tree(tree: &RowTree) -> Option<&Tree> {
+        match tree {
+            RowTree::Live(tree) => Some(tree),
+            RowTree::Memory(_) => None,
+        }
+    }
+}
+
+/// Numbers of long values.
+impl TablePlan {
+    /// The id after `last`.
+    pub(super) fn id_after(&self, last: u64) -> Result<LongValueId> {
+        const FIRST_WIDE: u64 = 0x8000_0000_8000_0001;
+        const LAST_SHORT: u64 = 0x7FFF_FEFF;
+        let (first, most) = if self.wide_ids { (FIRST_WIDE, u64::MAX) } else { (1, LAST_SHORT) };
+        let next = last.checked_add(1).map(|id| id.max(first)).filter(|&id| id <= most);
+        let out = TableError::refused("no ids of long values are left", ese_format::JetError::OUT_OF_LONG_VALUE_IDS);
+        next.map(LongValueId).ok_or(out)
+    }
+}

@@ -1,0 +1,195 @@
+//! Counting rows, and where among them a row is.
+
+use std::collections::BTreeSet;
+
+use ese_btree::live::SeekHow;
+use ese_format::ColumnKind;
+
+use super::cursor::{Cursor, Location};
+use super::error::{Result, TableError};
+use super::temporary::{TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec};
+use super::tree::{Place, Reads};
+use super::{PrepareKind, SetFlags, Table};
+use crate::session::SessionCallGuard;
+
+/// Where a row is among those of its index.
+#[doc(alias = "JET_RECPOS")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordPosition {
+    /// Rows before it.
+    #[doc(alias = "centriesLT")]
+    pub before: u64,
+    /// All rows.
+    #[doc(alias = "centriesTotal")]
+    pub total: u64,
+}
+
+impl Cursor {
+    /// Rows from the current one on, in the range; at most `most` when that is not 0. The cursor comes back to its row.
+    #[doc(alias = "ErrDIRIndexRecordCount")]
+    fn count(&mut self, call: &mut SessionCallGuard<'_>, most: u64) -> Result<u64> {
+        match self.settle(call) {
+            Err(TableError::NoCurrentRecord) => return Ok(0),
+            settled => settled?,
+        }
+        if self.location != Location::OnRow {
+            return Err(TableError::NoCurrentRecord);
+        }
+        let (row, entry) = (self.row.clone(), self.entry.clone());
+        let mut count = 1;
+        let mut result = Ok(());
+        while most == 0 || count < most {
+            match self.next_for_count(call) {
+                Ok(true) => count += 1,
+                Ok(false) => break,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        (self.row, self.entry) = (row, entry);
+        self.location = Location::OnRow;
+        self.range = None;
+        self.forget_row();
+        result.map(|()| count)
+    }
+
+    /// Every node of the current index's tree, counted; and how many come before the current one.
+    fn position(&mut self, call: &mut SessionCallGuard<'_>) -> Result<RecordPosition> {
+        self.settle(call)?;
+        if !matches!(self.location, Location::OnRow | Location::OnKey) {
+            return Err(TableError::NoCurrentRecord);
+        }
+        let index = self.index.and_then(|place| self.plan.secondary.get(place));
+        let (tree, here) = match index {
+            Some(index) => (&index.tree, &self.entry),
+            None => (&self.plan.rows, &self.row),
+        };
+        let reads = Reads { trees: call.trees(), state: call.state()? };
+        let mut position = RecordPosition::default();
+        let mut place = Place::default();
+        let unique = tree.is_unique();
+        let mut found = tree.seek(&reads, &[], &[], SeekHow::First, &mut place)?;
+        while found {
+            position.total += 1;
+            let order = place.key().cmp(here.key());
+            let order = if unique { order } else { order.then_with(|| place.data().cmp(here.data())) };
+            if order.is_lt() {
+                position.before += 1;
+            }
+            found = tree.next(&reads, &mut place)?;
+        }
+        Ok(position)
+    }
+
+    fn goto_position(&mut self, call: &mut SessionCallGuard<'_>, wanted: RecordPosition) -> Result<()> {
+        if wanted.before > wanted.total {
+            return Err(TableError::parameter("more rows before than there are"));
+        }
+        self.reset_for_goto(call)?;
+        let found = self.move_first(call);
+        match found {
+            Err(TableError::NoCurrentRecord) => return Err(TableError::RecordNotFound),
+            other => other?,
+        }
+        let total = self.position(call)?.total;
+        let share = u128::from(wanted.before) * u128::from(total) / u128::from(wanted.total.max(1));
+        let skip = u64::try_from(share).unwrap_or(total).min(total.saturating_sub(1));
+        for _ in 0..skip {
+            if !self.next_for_count(call)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Table {
+    /// Number of rows from the current one on, within the range; at most `most` when that is not 0. The range is gone
+    /// afterwards.
+    ///
+    /// # Errors
+    /// `NoCurrentRecord` when the cursor is on no row; an empty table has 0 rows.
+    #[doc(alias = "JetIndexRecordCount")]
+    pub fn count(&mut self, most: u64) -> Result<u64> {
+        self.end_insertion()?;
+        self.call(|cursor, call| cursor.count(call, most))
+    }
+
+    /// Where the current row is among those of the current index. It is counted, not estimated.
+    ///
+    /// # Errors
+    /// `NoCurrentRecord`.
+    #[doc(alias = "JetGetRecordPosition")]
+    pub fn record_position(&mut self) -> Result<RecordPosition> {
+        self.end_insertion()?;
+        self.call(Cursor::position)
+    }
+
+    /// Goes to the row at a position, or to the one at the same share of as many rows as there are.
+    ///
+    /// # Errors
+    /// `RecordNotFound` in an empty table; `Refused` for a position that cannot be.
+    #[doc(alias = "JetGotoPosition")]
+    pub fn goto_position(&mut self, position: RecordPosition) -> Result<()> {
+        self.end_insertion()?;
+        self.call(|cursor, call| cursor.goto_position(call, position))
+    }
+
+    /// The rows that lie in the ranges of all the cursors, which stand at the beginnings of their ranges on different
+    /// secondary indexes of one table: a temporary table of their bookmarks, with how many there are.
+    ///
+    /// # Errors
+    /// `Refused` (`JET_errInvalidParameter`) for cursors that do not go together; `NoCurrentRecord`.
+    #[doc(alias = "JetIntersectIndexes")]
+    #[doc(alias = "JET_RECORDLIST")]
+    pub fn intersect_indexes(ranges: &mut [&mut Self]) -> Result<(Self, u64)> {
+        let mut seen = Vec::new();
+        for range in &*ranges {
+            let Some(index) = range.cursor.index else {
+                return Err(TableError::parameter("a range of the primary index"));
+            };
+            let object = range.cursor.plan.table().object_id;
+            if seen.iter().any(|&(other, place)| other != object || place == index) {
+                return Err(TableError::parameter("ranges of other tables, or of one index twice"));
+            }
+            seen.push((object, index));
+        }
+        let mut common: Option<BTreeSet<Vec<u8>>> = None;
+        let Some(session) = ranges.first().map(|range| std::sync::Arc::clone(&range.session)) else {
+            return Err(TableError::parameter("no ranges"));
+        };
+        for range in &mut *ranges {
+            let bookmarks = range.call(|cursor, call| {
+                cursor.check_on_row(call)?;
+                let mut bookmarks = BTreeSet::new();
+                loop {
+                    bookmarks.insert(cursor.row.key().to_vec());
+                    if !cursor.next_for_count(call)? {
+                        return Ok(bookmarks);
+                    }
+                }
+            })?;
+            common = Some(match common {
+                None => bookmarks,
+                Some(common) => common.intersection(&bookmarks).cloned().collect(),
+            });
+        }
+        let common = common.unwrap_or_default();
+        let spec = TemporaryTableSpec {
+            columns: vec![TemporaryColumn::key(ColumnKind::LONG_BINARY)],
+            flags: TemporaryTableFlags::INTRINSIC_LONG_VALUES,
+            key_most: Some(2000),
+            ..TemporaryTableSpec::default()
+        };
+        let (mut list, columns) = Self::open_temporary_on(session, &spec)?;
+        let column = columns.first().copied().unwrap_or_default();
+        for bookmark in &common {
+            list.prepare(PrepareKind::Insert)?;
+            list.set_column(column, bookmark, SetFlags::INTRINSIC)?;
+            list.update()?;
+        }
+        Ok((list, common.len() as u64))
+    }
+}

@@ -1,0 +1,889 @@
+//! Preparing, writing, replacing and deleting rows.
+
+use std::sync::Arc;
+
+use ese_btree::live::{LiveError, SeekHow};
+use ese_format::{ColumnState, JetError, LongValueId, RecordBuffer, RecordView, TaggedValue};
+
+use super::cursor::{Cursor, Location};
+use super::error::{Result, TableError};
+use super::long_values::LongValueWriter;
+use super::plan::{PlanIndex, TablePlan};
+use super::tree::{Place, Reads, RowTree};
+use crate::catalog::{ColumnDefinition, ColumnFlags};
+use crate::database::AttachedDatabase;
+use crate::reader::{ColumnContent, IndexEntries, NullVerdict, column_content};
+use crate::session::SessionCallGuard;
+
+/// What a row is prepared for.
+#[doc(alias = "JetPrepareUpdate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PrepareKind {
+    /// A new row, with default values.
+    #[doc(alias = "JET_prepInsert")]
+    Insert,
+    /// A new row whose auto-increment column will be set.
+    #[doc(alias = "JET_prepInsertMustSetAutoIncrement")]
+    InsertMustSetAutoIncrement,
+    /// A new row with the values of the current one.
+    #[doc(alias = "JET_prepInsertCopy")]
+    InsertCopy,
+    /// A new row in the current one's place, with a new auto-increment value.
+    #[doc(alias = "JET_prepInsertCopyDeleteOriginal")]
+    InsertCopyDeleteOriginal,
+    /// A new row in the current one's place, with the same auto-increment value.
+    #[doc(alias = "JET_prepInsertCopyReplaceOriginal")]
+    InsertCopyReplaceOriginal,
+    /// The current row, locked at once.
+    #[doc(alias = "JET_prepReplace")]
+    Replace,
+    /// The current row, locked when it is written.
+    #[doc(alias = "JET_prepReplaceNoLock")]
+    ReplaceNoLock,
+    /// A copy of the current row for reading.
+    #[doc(alias = "JET_prepReadOnlyCopy")]
+    ReadOnlyCopy,
+}
+
+impl PrepareKind {
+    /// The kind with the engine's number; `None` for `JET_prepCancel` (3, see [`Table::cancel_update`](super::Table)) and
+    /// numbers without a meaning.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Insert,
+            2 => Self::Replace,
+            4 => Self::ReplaceNoLock,
+            5 => Self::InsertCopy,
+            7 => Self::InsertCopyDeleteOriginal,
+            8 => Self::ReadOnlyCopy,
+            9 => Self::InsertCopyReplaceOriginal,
+            10 => Self::InsertMustSetAutoIncrement,
+            _ => return None,
+        })
+    }
+
+    const fn is_replace(self) -> bool {
+        matches!(self, Self::Replace | Self::ReplaceNoLock)
+    }
+
+    const fn is_insert(self) -> bool {
+        !self.is_replace() && !matches!(self, Self::ReadOnlyCopy)
+    }
+
+    /// The original row goes.
+    const fn takes_original(self) -> bool {
+        matches!(self, Self::InsertCopyDeleteOriginal | Self::InsertCopyReplaceOriginal)
+    }
+
+    const fn copies(self) -> bool {
+        matches!(self, Self::InsertCopy) || self.takes_original()
+    }
+}
+
+bitflags::bitflags! {
+    /// Options of writing a prepared row. Unknown bits are ignored.
+    #[doc(alias = "JetUpdate2")]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct UpdateFlags: u32 {
+        /// A check for very old engines, ignored.
+        #[doc(alias = "JET_bitUpdateCheckESE97Compatibility")]
+        const CHECK_OLD_LIMITS = 0x1;
+        /// Without a version; only for rows of tables that the transaction made. Rows are versioned all the same.
+        #[doc(alias = "JET_bitUpdateNoVersion")]
+        const NO_VERSION = 0x2;
+    }
+}
+
+/// A row being prepared.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) kind: PrepareKind,
+    /// Bookmark and bytes of the row that is replaced or copied.
+    pub(super) bookmark: Vec<u8>,
+    original: Vec<u8>,
+    /// Prepared outside transactions: the row must be the same when it is written.
+    compare: bool,
+    /// Places of the columns that were set.
+    changed: Vec<u64>,
+    /// Long values made for this update.
+    pub(super) created: Vec<LongValueId>,
+    /// Long values of the original row that were only made longer, with their sizes before.
+    pub(super) appended: Vec<(LongValueId, u32)>,
+}
+
+impl Prepared {
+    pub(super) fn mark(&mut self, place: usize) {
+        let word = place / 64;
+        if self.changed.len() <= word {
+            self.changed.resize(word + 1, 0);
+        }
+        if let Some(word) = self.changed.get_mut(word) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
+    pub(super) fn is_marked(&self, place: usize) -> bool {
+        self.changed.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 != 0)
+    }
+
+    fn affects(&self, index: &PlanIndex) -> bool {
+        index.keys.places().any(|place| self.is_marked(place))
+    }
+}
+
+/// Does something in a transaction level of its own: committed when it succeeds, rolled back when it fails. At level 0 the
+/// commit is durable.
+pub(super) fn nested<R>(
+    call: &mut SessionCallGuard<'_>,
+    change: impl FnOnce(&mut SessionCallGuard<'_>) -> Result<R>,
+) -> Result<R> {
+    call.begin(false)?;
+    match change(call).and_then(|value| Ok((value, call.commit()?))) {
+        Ok((value, position)) => {
+            if let (Some(position), Some(log)) = (position, call.session.instance.log()) {
+                log.flush_to(position)?;
+            }
+            Ok(value)
+        }
+        Err(error) => {
+            call.rollback()?;
+            Err(error)
+        }
+    }
+}
+
+impl Cursor {
+    /// A move while a row is being prepared takes the preparation back.
+    pub(super) fn cancel_for_move(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
+        if self.prepared.is_some() { self.cancel(call) } else { Ok(()) }
+    }
+
+    pub(super) fn cancel(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
+        let Some(prepared) = self.prepared.take() else { return Err(TableError::UpdateNotPrepared) };
+        if (prepared.created.is_empty() && prepared.appended.is_empty()) || call.level() == 0 {
+            return Ok(());
+        }
+        let Some(tree) = self.plan.long_values() else { return Ok(()) };
+        let (buffers, chunk_size) = (&mut self.buffers, self.plan.chunk_size);
+        let undone = nested(call, |call| {
+            let (trees, state) = call.parts()?;
+            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+            for id in &prepared.created {
+                writer.dereference(*id)?;
+            }
+            for (id, size) in prepared.appended.iter().rev() {
+                writer.resize(*id, *size, false)?;
+            }
+            Ok(())
+        });
+        match undone {
+            // The transaction that made them was rolled back meanwhile.
+            Err(TableError::LongValue { .. } | TableError::Live(LiveError::KeyMissing { .. })) => Ok(()),
+            other => other,
+        }
+    }
+
+    pub(super) fn prepare(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        kind: PrepareKind,
+        updatable: bool,
+    ) -> Result<()> {
+        if kind != PrepareKind::ReadOnlyCopy {
+            self.check_updatable(call, updatable)?;
+        }
+        if self.prepared.is_some() {
+            return Err(TableError::AlreadyPrepared);
+        }
+        let mut prepared = Prepared {
+            kind,
+            bookmark: Vec::new(),
+            original: Vec::new(),
+            compare: false,
+            changed: Vec::new(),
+            created: Vec::new(),
+            appended: Vec::new(),
+        };
+        let plan = Arc::clone(&self.plan);
+        match kind {
+            PrepareKind::Insert => {
+                self.copy.load(&plan.default_row);
+                self.set_next_number(call, &plan, &mut prepared)?;
+            }
+            PrepareKind::InsertMustSetAutoIncrement => {
+                let illegal = || TableError::refused("no column to be numbered", JetError::ILLEGAL_OPERATION);
+                let column = plan.schema.auto_increment.and_then(|place| plan.table().columns.get(place));
+                if column.ok_or_else(illegal)?.flags.contains(ColumnFlags::DEFAULT) {
+                    return Err(illegal());
+                }
+                next_auto_increment(call, &plan, false)?;
+                self.copy.load(&plan.default_row);
+            }
+            PrepareKind::ReadOnlyCopy if call.level() == 0 => {
+                return Err(LiveError::NotInTransaction.into());
+            }
+            PrepareKind::ReplaceNoLock => {
+                self.read_row(call)?;
+                prepared.compare = call.level() == 0;
+            }
+            PrepareKind::Replace if call.level() == 0 => {
+                // Nothing can be locked outside a transaction.
+                self.read_row(call)?;
+                prepared.kind = PrepareKind::ReplaceNoLock;
+                prepared.compare = true;
+            }
+            PrepareKind::Replace
+            | PrepareKind::InsertCopyDeleteOriginal
+            | PrepareKind::InsertCopyReplaceOriginal => {
+                self.check_on_row(call)?;
+                if call.level() > 0 {
+                    self.lock_row(call)?;
+                }
+                self.read_row(call)?;
+            }
+            PrepareKind::InsertCopy | PrepareKind::ReadOnlyCopy => self.read_row(call)?,
+        }
+        if kind.copies() || kind.is_replace() || kind == PrepareKind::ReadOnlyCopy {
+            self.copy.load(self.row.data());
+            prepared.bookmark.extend_from_slice(self.row.key());
+            prepared.original.extend_from_slice(self.row.data());
+        }
+        if matches!(kind, PrepareKind::InsertCopy | PrepareKind::InsertCopyDeleteOriginal) {
+            self.set_next_number(call, &plan, &mut prepared)?;
+        }
+        self.prepared = Some(prepared);
+        Ok(())
+    }
+
+    /// Fails unless rows may be changed.
+    pub(super) fn check_updatable(&self, call: &SessionCallGuard<'_>, updatable: bool) -> Result<()> {
+        if !updatable {
+            let what = "the table is open for reading";
+            return Err(TableError::refused(what, JetError::PERMISSION_DENIED));
+        }
+        let state = call.state()?;
+        if !self.plan.temporary && state.level() > 0 && state.is_read_only() {
+            return Err(LiveError::TransactionReadOnly.into());
+        }
+        Ok(())
+    }
+
+    /// Reserves the right to change the current row.
+    pub(super) fn lock_row(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
+        if !self.plan.temporary {
+            call.begin_update(&self.plan.schema)?;
+        }
+        let (trees, state) = call.parts()?;
+        gone_is_deleted(self.plan.rows.write_lock(trees, state, self.row.key()))
+    }
+
+    fn set_next_number(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        plan: &Arc<TablePlan>,
+        prepared: &mut Prepared,
+    ) -> Result<()> {
+        let Some(place) = plan.schema.auto_increment else { return Ok(()) };
+        let Some(column) = plan.table().columns.get(place) else { return Ok(()) };
+        let number = next_auto_increment(call, plan, true)?;
+        let bytes = number.to_le_bytes();
+        let value = bytes.get(..column.slot_size().min(8)).unwrap_or_default();
+        self.copy.set_fixed(&**plan, column.id, Some(value))?;
+        prepared.mark(place);
+        Ok(())
+    }
+
+    /// Writes the prepared row. Its bookmark is left in `bookmark`.
+    pub(super) fn update(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        flags: UpdateFlags,
+        bookmark: &mut Vec<u8>,
+    ) -> Result<()> {
+        let Some(prepared) = self.prepared.take() else { return Err(TableError::UpdateNotPrepared) };
+        let outcome = if prepared.kind.is_replace() {
+            bookmark.clear();
+            bookmark.extend_from_slice(&prepared.bookmark);
+            self.write_replace(call, &prepared, flags)
+        } else if prepared.kind.is_insert() {
+            self.write_insert(call, &prepared, flags, bookmark)
+        } else {
+            Err(TableError::UpdateNotPrepared)
+        };
+        if outcome.is_err() {
+            self.prepared = Some(prepared);
+        }
+        self.forget_row();
+        outcome
+    }
+
+    fn write_insert(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        prepared: &Prepared,
+        flags: UpdateFlags,
+        bookmark: &mut Vec<u8>,
+    ) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        if flags.contains(UpdateFlags::NO_VERSION) && !call.created_table(&plan.schema.shared) {
+            let what = "rows of a table that is there already are versioned";
+            return Err(TableError::refused(what, JetError::UPDATE_MUST_VERSION));
+        }
+        let saved = self.copy.bytes().to_vec();
+        let done = nested(call, |call| {
+            if !plan.temporary {
+                call.begin_update(&plan.schema)?;
+            }
+            let kept = if prepared.kind.takes_original() {
+                self.remove_row(call, &plan, &prepared.bookmark, &prepared.original)?;
+                long_values_of(&RecordView::parse(&prepared.original, plan.page_size)?)?
+            } else {
+                Vec::new()
+            };
+            check_nulls(&plan, &self.copy.view()?)?;
+            if let Some(place) = plan.schema.version
+                && !prepared.is_marked(place)
+                && let Some(column) = plan.table().columns.get(place)
+            {
+                let zeros = vec![0; column.slot_size()];
+                self.copy.set_fixed(&*plan, column.id, Some(&zeros))?;
+            }
+            self.new_row_key(call, &plan, bookmark)?;
+            self.share_long_values(call, &plan, &kept, &prepared.created)?;
+            let (trees, state) = call.parts()?;
+            plan.rows.insert(trees, state, bookmark, self.copy.bytes())?;
+            for index in &plan.secondary {
+                let keys = self.entries_of(call, &plan, index, None)?.keys;
+                let (trees, state) = call.parts()?;
+                for key in &keys {
+                    index.tree.insert(trees, state, key, bookmark)?;
+                }
+            }
+            Ok(())
+        });
+        if done.is_err() {
+            self.copy.load(&saved);
+        }
+        done
+    }
+
+    /// The key of the row being prepared: that of the primary index, or the next number.
+    fn new_row_key(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        plan: &Arc<TablePlan>,
+        bookmark: &mut Vec<u8>,
+    ) -> Result<()> {
+        let Some(index) = &plan.primary else {
+            let number = next_row_number(call, plan)?;
+            bookmark.clear();
+            bookmark.extend_from_slice(&number.to_be_bytes());
+            return Ok(());
+        };
+        let tree = plan.long_values();
+        let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
+        let row = RecordView::parse(self.copy.bytes(), plan.page_size)?;
+        let nulls = index.keys.base_key(plan.table(), &row, &mut values, bookmark)?;
+        match nulls.map(|nulls| index.keys.judge_nulls(nulls)) {
+            Some(NullVerdict::Disallowed) => Err(null_key(plan, index)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The keys of a row in a secondary index: of `row`, or of the one being prepared.
+    fn entries_of(
+        &mut self,
+        call: &SessionCallGuard<'_>,
+        plan: &TablePlan,
+        index: &PlanIndex,
+        row: Option<&[u8]>,
+    ) -> Result<IndexEntries> {
+        let is_new = row.is_none();
+        let tree = plan.long_values();
+        let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
+        let view = RecordView::parse(row.unwrap_or(self.copy.bytes()), plan.page_size)?;
+        let entries = if index.keys.is_single() {
+            let mut entries = IndexEntries::default();
+            let mut key = Vec::new();
+            if let Some(nulls) = index.keys.base_key(plan.table(), &view, &mut values, &mut key)? {
+                let verdict = index.keys.judge_nulls(nulls);
+                entries.null_segment = verdict == NullVerdict::Disallowed;
+                if verdict != NullVerdict::Ignored {
+                    entries.keys.push(key);
+                }
+            }
+            entries
+        } else {
+            index.keys.entries(plan.table(), &view, &mut values)?
+        };
+        if let Some(error) = entries.error {
+            return Err(error.into());
+        }
+        if is_new && entries.null_segment {
+            return Err(null_key(plan, index));
+        }
+        if is_new && entries.truncated {
+            let limit = index.keys.rules().key_most;
+            return Err(ese_format::KeyError::Truncated { limit }.into());
+        }
+        Ok(entries)
+    }
+
+    /// Counts references to long values: those that the row being prepared has and that are neither new nor the original
+    /// row's get one more, those of the original that it has no more one less.
+    fn share_long_values(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        plan: &TablePlan,
+        original: &[LongValueId],
+        created: &[LongValueId],
+    ) -> Result<()> {
+        let mut now = long_values_of(&self.copy.view()?)?;
+        if now.is_empty() && original.is_empty() {
+            return Ok(());
+        }
+        let Some(tree) = plan.long_values() else {
+            let what = "the table has no long values";
+            return Err(TableError::LongValue { id: now.first().map_or(0, |id| id.0), what });
+        };
+        let (trees, state) = call.parts()?;
+        let (chunk_size, buffers) = (plan.chunk_size, &mut self.buffers);
+        let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+        for id in original {
+            match now.iter().position(|kept| kept == id) {
+                Some(place) => {
+                    now.swap_remove(place);
+                }
+                None => writer.dereference(*id)?,
+            }
+        }
+        for id in now {
+            if created.contains(&id) {
+                // A rollback may have taken it away.
+                writer.root(id)?;
+            } else {
+                writer.reference(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_replace(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        prepared: &Prepared,
+        flags: UpdateFlags,
+    ) -> Result<()> {
+        if flags.contains(UpdateFlags::NO_VERSION) {
+            let what = "replaced rows are versioned";
+            return Err(TableError::refused(what, JetError::UPDATE_MUST_VERSION));
+        }
+        let plan = Arc::clone(&self.plan);
+        let saved = self.copy.bytes().to_vec();
+        let done = nested(call, |call| {
+            if !plan.temporary {
+                call.begin_update(&plan.schema)?;
+            }
+            let mut now = Vec::new();
+            if prepared.kind == PrepareKind::ReplaceNoLock {
+                let (trees, state) = call.parts()?;
+                gone_is_deleted(plan.rows.write_lock(trees, state, &prepared.bookmark))?;
+                let reads = Reads { trees, state };
+                if !plan.rows.get(&reads, &prepared.bookmark, &mut now)? {
+                    return Err(TableError::RecordDeleted);
+                }
+                if prepared.compare && now != prepared.original {
+                    return Err(LiveError::WriteConflict { root: plan.rows.root() }.into());
+                }
+            }
+            if prepared.changed.is_empty() {
+                return Ok(());
+            }
+            if now.is_empty() {
+                let reads = Reads { trees: call.trees(), state: call.state()? };
+                if !plan.rows.get(&reads, &prepared.bookmark, &mut now)? {
+                    return Err(TableError::RecordDeleted);
+                }
+            }
+            if let Some(primary) = plan.primary.as_ref().filter(|primary| prepared.affects(primary)) {
+                let mut key = Vec::new();
+                self.new_row_key(call, &plan, &mut key)?;
+                if key != prepared.bookmark {
+                    let what = "a replaced row keeps its primary key";
+                    return Err(index_error(&plan, primary, what, JetError::RECORD_PRIMARY_CHANGED));
+                }
+            }
+            self.count_version(&plan, &now)?;
+            self.keep_counters(&plan, prepared, &now)?;
+            for index in plan.secondary.iter().filter(|index| prepared.affects(index)) {
+                let old = self.entries_of(call, &plan, index, Some(&now))?.keys;
+                let new = self.entries_of(call, &plan, index, None)?.keys;
+                let (trees, state) = call.parts()?;
+                for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
+                    delete_entry(index.tree.delete(trees, state, key, &prepared.bookmark), &plan, index)?;
+                }
+                for key in new.iter().filter(|key| old.binary_search(key).is_err()) {
+                    index.tree.insert(trees, state, key, &prepared.bookmark)?;
+                }
+            }
+            let original = long_values_of(&RecordView::parse(&now, plan.page_size)?)?;
+            self.share_long_values(call, &plan, &original, &prepared.created)?;
+            let (trees, state) = call.parts()?;
+            plan.rows.replace(trees, state, &prepared.bookmark, self.copy.bytes())
+        });
+        if done.is_err() {
+            self.copy.load(&saved);
+        }
+        done
+    }
+
+    /// The version column counts on from the row as it is stored.
+    fn count_version(&mut self, plan: &Arc<TablePlan>, now: &[u8]) -> Result<()> {
+        let Some(place) = plan.schema.version else { return Ok(()) };
+        let Some(column) = plan.table().columns.get(place) else { return Ok(()) };
+        let view = RecordView::parse(now, plan.page_size)?;
+        let count = match column_content(plan.table(), &view, place)? {
+            Some(ColumnContent::Value(value) | ColumnContent::Default(value)) => {
+                value.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte)).wrapping_add(1)
+            }
+            _ => 1,
+        };
+        let bytes = count.to_le_bytes();
+        let value = bytes.get(..column.slot_size().min(8)).unwrap_or_default();
+        Ok(self.copy.set_fixed(&**plan, column.id, Some(value))?)
+    }
+
+    /// Escrow columns that were not set keep what others have added to them meanwhile.
+    fn keep_counters(&mut self, plan: &Arc<TablePlan>, prepared: &Prepared, now: &[u8]) -> Result<()> {
+        for (place, column) in plan.table().columns.iter().enumerate() {
+            let counts = column.flags.contains(ColumnFlags::ESCROW_UPDATE) && !column.is_deleted();
+            if !counts || prepared.is_marked(place) || !column.id.is_fixed() {
+                continue;
+            }
+            let view = RecordView::parse(now, plan.page_size)?;
+            let offset = usize::from(column.record_offset.unwrap_or_default());
+            if let ColumnState::Value(value) = view.fixed(column.id, offset, column.slot_size())? {
+                let value = value.to_vec();
+                self.copy.set_fixed(&**plan, column.id, Some(&value))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a row and its index entries; its long values stay.
+    fn remove_row(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        plan: &TablePlan,
+        bookmark: &[u8],
+        row: &[u8],
+    ) -> Result<()> {
+        let (trees, state) = call.parts()?;
+        gone_is_deleted(plan.rows.write_lock(trees, state, bookmark))?;
+        for index in &plan.secondary {
+            let keys = self.entries_of(call, plan, index, Some(row))?.keys;
+            let (trees, state) = call.parts()?;
+            for key in &keys {
+                delete_entry(index.tree.delete(trees, state, key, bookmark), plan, index)?;
+            }
+        }
+        let (trees, state) = call.parts()?;
+        plan.rows.delete(trees, state, bookmark, &[])
+    }
+
+    pub(super) fn delete(&mut self, call: &mut SessionCallGuard<'_>, updatable: bool) -> Result<()> {
+        self.check_updatable(call, updatable)?;
+        match &self.prepared {
+            Some(prepared) if prepared.kind.takes_original() => return Err(TableError::AlreadyPrepared),
+            Some(_) => self.cancel(call)?,
+            None => {}
+        }
+        let plan = Arc::clone(&self.plan);
+        let done = nested(call, |call| {
+            self.check_on_row(call)?;
+            self.lock_row(call)?;
+            self.read_row(call)?;
+            let (bookmark, row) = (self.row.key().to_vec(), self.row.data().to_vec());
+            let references = long_values_of(&RecordView::parse(&row, plan.page_size)?)?;
+            self.remove_row(call, &plan, &bookmark, &row)?;
+            if let (Some(tree), false) = (plan.long_values(), references.is_empty()) {
+                let (trees, state) = call.parts()?;
+                let (chunk_size, buffers) = (plan.chunk_size, &mut self.buffers);
+                let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+                for id in references {
+                    writer.dereference(id)?;
+                }
+            }
+            Ok(())
+        });
+        self.forget_row();
+        done
+    }
+
+    /// Adds to a counter of the current row. Returns what was there before.
+    pub(super) fn escrow_update(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        id: u32,
+        delta: &[u8],
+        updatable: bool,
+    ) -> Result<i64> {
+        if call.level() == 0 {
+            return Err(LiveError::NotInTransaction.into());
+        }
+        self.check_updatable(call, updatable)?;
+        let plan = Arc::clone(&self.plan);
+        let (_, column) = plan.column(id)?;
+        if self.prepared.is_some() {
+            return Err(TableError::AlreadyPrepared);
+        }
+        let size = if column.id.is_fixed() { column.slot_size() } else { column.max_size as usize };
+        if size != delta.len() {
+            let error = JetError::INVALID_BUFFER_SIZE;
+            return Err(TableError::Column { column: id, what: "a delta of another size", error });
+        }
+        let offset = usize::from(column.record_offset.unwrap_or_default());
+        if !column.id.is_fixed() || !column.flags.contains(ColumnFlags::ESCROW_UPDATE) {
+            let error = JetError::INVALID_OPERATION;
+            return Err(TableError::Column { column: id, what: "no counter", error });
+        }
+        let old = nested(call, |call| {
+            self.check_on_row(call)?;
+            if !plan.temporary {
+                call.begin_update(&plan.schema)?;
+            }
+            let (trees, state) = call.parts()?;
+            let (tree, key) = (TablePlan::live_tree(&plan.rows), self.row.key());
+            match (tree, delta) {
+                (Some(tree), &[a, b, c, d]) => {
+                    let delta = i32::from_le_bytes([a, b, c, d]);
+                    let old = trees.add_i32(state, tree, key, offset, delta).map_err(TableError::from);
+                    Ok(i64::from(gone_is_deleted(old)?))
+                }
+                (Some(tree), delta) => {
+                    let Some(delta) = delta.first_chunk::<8>() else {
+                        let error = JetError::INVALID_OPERATION;
+                        return Err(TableError::Column { column: id, what: "no counter", error });
+                    };
+                    let delta = i64::from_le_bytes(*delta);
+                    gone_is_deleted(trees.add_i64(state, tree, key, offset, delta).map_err(TableError::from))
+                }
+                (None, _) => Err(TableError::refused("a temporary table", JetError::INVALID_ON_SORT)),
+            }
+        });
+        self.forget_row();
+        old
+    }
+}
+
+/// A row that is not there any more is a deleted one.
+fn gone_is_deleted<T>(result: Result<T>) -> Result<T> {
+    match result {
+        Err(TableError::Live(LiveError::KeyMissing { .. })) => Err(TableError::RecordDeleted),
+        other => other,
+    }
+}
+
+fn index_error(plan: &TablePlan, index: &PlanIndex, what: &'static str, error: JetError) -> TableError {
+    let name = plan.table().indexes.get(index.place).map(|index| index.name.clone());
+    TableError::Index { index: name.unwrap_or_default(), what, error }
+}
+
+fn null_key(plan: &TablePlan, index: &PlanIndex) -> TableError {
+    index_error(plan, index, "a key must not be null", JetError::NULL_KEY_DISALLOWED)
+}
+
+/// An entry that should be there and is not: the index is damaged.
+fn delete_entry(result: Result<()>, plan: &TablePlan, index: &PlanIndex) -> Result<()> {
+    match result {
+        Err(TableError::Live(LiveError::KeyMissing { .. })) => {
+            let what = "an entry of a row is missing";
+            Err(index_error(plan, index, what, JetError::SECONDARY_INDEX_CORRUPTED))
+        }
+        other => other,
+    }
+}
+
+/// Fails when a column that must not be null is.
+#[doc(alias = "ErrRECIIllegalNulls")]
+pub(super) fn check_nulls(plan: &TablePlan, row: &RecordView<'_>) -> Result<()> {
+    let is_required = |column: &ColumnDefinition| {
+        column.flags.intersects(ColumnFlags::NOT_NULL | ColumnFlags::AUTO_INCREMENT)
+            && !column.flags.contains(ColumnFlags::DEFAULT)
+            && !column.is_deleted()
+    };
+    for (place, column) in plan.table().columns.iter().enumerate().filter(|(_, c)| is_required(c)) {
+        if column_content(plan.table(), row, place)?.is_some() {
+            continue;
+        }
+        let error = if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
+            JetError::AUTO_INCREMENT_NOT_SET
+        } else {
+            JetError::NULL_INVALID
+        };
+        return Err(TableError::Column { column: column.api_id(), what: "must not be null", error });
+    }
+    Ok(())
+}
+
+/// The long values that a row refers to.
+pub(super) fn long_values_of(row: &RecordView<'_>) -> Result<Vec<LongValueId>> {
+    let mut ids = Vec::new();
+    for column in row.tagged_columns() {
+        let column = column?;
+        if !column.flags.contains(ese_format::TaggedFlags::LONG_VALUE) {
+            continue;
+        }
+        for value in column.values() {
+            if let TaggedValue::Separated(id) = value? {
+                ids.push(id);
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The next key of a table without primary index.
+fn next_row_number(call: &SessionCallGuard<'_>, plan: &TablePlan) -> Result<u32> {
+    let mut next = plan.schema.shared.next_row.lock();
+    let number = match *next {
+        Some(number) => number,
+        None => {
+            let mut place = Place::default();
+            let reads = Reads { trees: call.trees(), state: call.state()? };
+            let found = plan.rows.seek(&reads, &[], &[], SeekHow::Last, &mut place)?;
+            let last = place.key().first_chunk::<4>().filter(|_| found);
+            last.map_or(0, |bytes| u64::from(u32::from_be_bytes(*bytes))) + 1
+        }
+    };
+    let out = TableError::refused("no row numbers are left", JetError::OUT_OF_SEQUENTIAL_INDEX_VALUES);
+    let key = u32::try_from(number).map_err(|_| out)?;
+    *next = Some(number + 1);
+    Ok(key)
+}
+
+/// The next number of the auto-increment column; `take` it, or only look for it.
+#[doc(alias = "ErrRECIGetAndIncrAutoincrement")]
+pub(super) fn next_auto_increment(
+    call: &mut SessionCallGuard<'_>,
+    plan: &TablePlan,
+    take: bool,
+) -> Result<u64> {
+    let Some((place, column)) =
+        plan.schema.auto_increment.and_then(|place| Some((place, plan.table().columns.get(place)?)))
+    else {
+        return Ok(0);
+    };
+    let shared = Arc::clone(&plan.schema.shared);
+    let mut next = shared.next_auto_increment.lock();
+    let number = match *next {
+        Some(number) => number,
+        None => highest_number(call, plan, place, column)?.saturating_add(1),
+    };
+    let most = if column.slot_size() == 4 { i32::MAX as u64 } else { i64::MAX as u64 };
+    if number > most {
+        let what = "no auto-increment values are left";
+        return Err(TableError::refused(what, JetError::OUT_OF_AUTOINCREMENT_VALUES));
+    }
+    if take {
+        reserve_numbers(call, plan, number)?;
+    }
+    *next = Some(if take { number + 1 } else { number });
+    Ok(number)
+}
+
+/// How many numbers are reserved at once where the root of the table says how far they are given out.
+const BATCH: u64 = 64;
+
+/// Engines of newer formats keep in the root of the table how far numbers were given out. Where they do, they must learn of
+/// ours, or they would give them out again.
+#[doc(alias = "ErrRECILoadAutoIncBatch")]
+fn reserve_numbers(call: &mut SessionCallGuard<'_>, plan: &TablePlan, number: u64) -> Result<()> {
+    let Some(tree) = TablePlan::live_tree(&plan.rows).copied() else { return Ok(()) };
+    if number % BATCH != 1 {
+        return Ok(());
+    }
+    let fields = call.trees().root_fields(&tree)?;
+    if fields.auto_increment.is_none_or(|reserved| reserved >= number + BATCH) {
+        return Ok(());
+    }
+    let fields = ese_format::RootFields { auto_increment: Some(number - 1 + BATCH), ..fields };
+    nested(call, |call| {
+        let (trees, state) = call.parts()?;
+        Ok(trees.set_root_fields(state, &tree, &fields)?)
+    })
+}
+
+/// The highest number that was given out: of the table's root, or of its rows.
+#[doc(alias = "ErrRECIInitAutoIncOldFormat")]
+fn highest_number(
+    call: &SessionCallGuard<'_>,
+    plan: &TablePlan,
+    place: usize,
+    column: &ColumnDefinition,
+) -> Result<u64> {
+    let reads = Reads { trees: call.trees(), state: call.state()? };
+    if let Some(tree) = TablePlan::live_tree(&plan.rows) {
+        // The last one reserved; to the end of a batch, so that the next one reserves another.
+        let reserved = reads.trees.root_fields(tree)?.auto_increment;
+        if let Some(reserved) = reserved {
+            return Ok(reserved.checked_next_multiple_of(BATCH).unwrap_or(reserved));
+        }
+    }
+    let number_of = |row: &[u8]| -> Result<u64> {
+        let view = RecordView::parse(row, plan.page_size)?;
+        Ok(match column_content(plan.table(), &view, place)? {
+            Some(ColumnContent::Value(value)) => {
+                let number = value.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
+                // Negative numbers lie below all that are given out.
+                if number >> (8 * column.slot_size().min(8) - 1) == 0 { number } else { 0 }
+            }
+            _ => 0,
+        })
+    };
+    let mut row = Place::default();
+    let sorted = |index: &&PlanIndex| {
+        let definition = plan.table().indexes.get(index.place);
+        let first = definition.and_then(|index| index.segments.first());
+        first.is_some_and(|segment| plan.table().column_of(segment).is_some_and(|(found, _)| found == place))
+    };
+    let by_number = plan.primary.iter().chain(&plan.secondary).find(sorted);
+    if let Some(index) = by_number {
+        let descending = index.segments.first().is_some_and(|segment| segment.descending);
+        let how = if descending { SeekHow::First } else { SeekHow::Last };
+        let mut entry = Place::default();
+        if index.tree.seek(&reads, &[], &[], how, &mut entry)? {
+            let mut bytes = entry.data().to_vec();
+            if index.tree.root() != plan.rows.root() || !matches!(index.tree, RowTree::Live(_)) {
+                plan.rows.get(&reads, entry.data(), &mut bytes)?;
+            }
+            return number_of(&bytes);
+        }
+        return Ok(0);
+    }
+    let mut highest = 0;
+    let mut found = plan.rows.seek(&reads, &[], &[], SeekHow::First, &mut row)?;
+    while found {
+        highest = highest.max(number_of(row.data())?);
+        found = plan.rows.next(&reads, &mut row)?;
+    }
+    Ok(highest)
+}
+
+/// Whether the cursor is on a row or on a place between two.
+impl Cursor {
+    pub(super) fn is_on_row(&self) -> bool {
+        self.location == Location::OnRow
+    }
+
+    /// The record that reads of the copy see.
+    pub(super) const fn copy_buffer(&self) -> &RecordBuffer {
+        &self.copy
+    }
+
+    /// The database, for a table that has one.
+    pub(super) fn database(database: Option<&Arc<AttachedDatabase>>) -> Option<&AttachedDatabase> {
+        database.map(Arc::as_ref)
+    }
+}
