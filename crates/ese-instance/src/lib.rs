@@ -29,6 +29,7 @@ mod schema;
 #[allow(dead_code, reason = "what cursors need is used by the next floor")]
 mod session;
 mod state;
+mod table;
 
 pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};
 pub use builder::{
@@ -68,3 +69,9 @@ pub use reader::{
 pub use schema::TableMode;
 pub use session::{CommitId, CommitMode, Session, Transaction};
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
+pub use table::{
+    EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, PrepareKind, RangeFlags,
+    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, SeekFlags,
+    SetFlags, SetOptions, Table, TableError, TableStatus, TemporaryColumn, TemporaryTableFlags,
+    TemporaryTableSpec, UpdateFlags,
+};

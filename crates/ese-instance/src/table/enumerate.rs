@@ -333,7 +333,8 @@ impl Cursor {
             self.read_row(call)?;
         }
         let plan = Arc::clone(&self.plan);
-        let mut sum = if flags.contains(RecordSizeFlags::RUNNING_TOTAL) { *size } else { RecordSize::default() };
+        let mut sum =
+            if flags.contains(RecordSizeFlags::RUNNING_TOTAL) { *size } else { RecordSize::default() };
         let bytes = if from_copy { self.copy.bytes() } else { self.row.data() };
         let view = RecordView::parse(bytes, plan.page_size)?;
         let tree = plan.long_values();

@@ -126,7 +126,10 @@ impl TableError {
 
     /// Options that cannot be.
     pub(super) const fn flags() -> Self {
-        Self::Refused { what: "options that cannot be used together, or here", error: JetError::INVALID_GRBIT }
+        Self::Refused {
+            what: "options that cannot be used together, or here",
+            error: JetError::INVALID_GRBIT,
+        }
     }
 
     /// An argument that cannot be.

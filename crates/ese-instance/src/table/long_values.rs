@@ -56,7 +56,8 @@ impl ValueSource<'_> {
 
     /// The root of a long value.
     pub(super) fn root(&mut self, id: LongValueId) -> Result<LongValueRoot> {
-        let tree = self.tree.ok_or(TableError::LongValue { id: id.0, what: "the table has no long values" })?;
+        let tree =
+            self.tree.ok_or(TableError::LongValue { id: id.0, what: "the table has no long values" })?;
         push_key(&mut self.buffers.key, id, None);
         if !tree.get(&self.reads, &self.buffers.key, &mut self.buffers.chunk)? {
             return Err(TableError::LongValue { id: id.0, what: "its root is missing" });

@@ -395,7 +395,12 @@ impl Table {
     /// the row becomes too long; `Live`: long columns need a transaction.
     #[doc(alias = "JetSetColumn")]
     #[doc(alias = "JetSetColumns")]
-    pub fn set_column(&mut self, column: u32, data: &[u8], options: impl Into<SetOptions>) -> Result<TableStatus> {
+    pub fn set_column(
+        &mut self,
+        column: u32,
+        data: &[u8],
+        options: impl Into<SetOptions>,
+    ) -> Result<TableStatus> {
         let options = options.into();
         let updatable = self.is_updatable();
         let database = self.database.clone();
@@ -556,9 +561,7 @@ impl Table {
         flags: EnumerateFlags,
     ) -> Result<Vec<EnumeratedColumn>> {
         self.end_insertion_for_reading()?;
-        self.call(|cursor, call| {
-            retrieve::reading(call, |call| cursor.enumerate(call, columns, most, flags))
-        })
+        self.call(|cursor, call| retrieve::reading(call, |call| cursor.enumerate(call, columns, most, flags)))
     }
 
     /// Measures the current row, or the one being prepared.

@@ -9,7 +9,7 @@ use ese_format::{
 
 use super::error::{Result, TableError};
 use super::tree::RowTree;
-use crate::catalog::{ColumnDefinition, ColumnFlags, IndexFlags, TableDefinition, TableFlags};
+use crate::catalog::{ColumnDefinition, ColumnFlags, TableDefinition, TableFlags};
 use crate::reader::IndexKeys;
 use crate::schema::TableSchema;
 
@@ -24,7 +24,6 @@ pub(super) struct PlanIndex {
     pub(super) keys: IndexKeys,
     pub(super) tree: RowTree,
     pub(super) segments: Vec<SearchSegment>,
-    pub(super) is_unique: bool,
     /// The first segment is a placeholder that searches skip.
     pub(super) placeholder: Option<[u8; 2]>,
 }
@@ -77,12 +76,7 @@ impl TablePlan {
         Self::build(schema, page_size, true, Some(RowTree::in_memory()))
     }
 
-    fn build(
-        schema: Arc<TableSchema>,
-        page_size: PageSize,
-        wide_ids: bool,
-        memory: Option<RowTree>,
-    ) -> Self {
+    fn build(schema: Arc<TableSchema>, page_size: PageSize, wide_ids: bool, memory: Option<RowTree>) -> Self {
         let table = &schema.definition;
         let mut slots = vec![None; 128];
         let mut defaults = vec![None; 256];
@@ -119,9 +113,8 @@ impl TablePlan {
                     placeholder = Some(if segment.descending { [0x80, 0xFF] } else { [0x7F, 0] });
                 }
             }
-            let is_unique = definition.flags.contains(IndexFlags::UNIQUE);
             let tree = memory.clone().unwrap_or(RowTree::Live(index.tree));
-            let index = PlanIndex { place, keys, tree, segments, is_unique, placeholder };
+            let index = PlanIndex { place, keys, tree, segments, placeholder };
             if definition.is_primary() {
                 primary = Some(index);
             } else if index.keys.is_complete() {
@@ -225,7 +218,10 @@ impl TablePlan {
         const LAST_SHORT: u64 = 0x7FFF_FEFF;
         let (first, most) = if self.wide_ids { (FIRST_WIDE, u64::MAX) } else { (1, LAST_SHORT) };
         let next = last.checked_add(1).map(|id| id.max(first)).filter(|&id| id <= most);
-        let out = TableError::refused("no ids of long values are left", ese_format::JetError::OUT_OF_LONG_VALUE_IDS);
+        let out = TableError::refused(
+            "no ids of long values are left",
+            ese_format::JetError::OUT_OF_LONG_VALUE_I_DS,
+        );
         next.map(LongValueId).ok_or(out)
     }
 }

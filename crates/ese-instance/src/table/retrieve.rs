@@ -346,7 +346,8 @@ impl Cursor {
             // Rows in the order of their insertion: only the record has columns.
             return if secondary.is_some() { Err(TableError::ColumnNotFound { id }) } else { Ok(1) };
         };
-        let segments = plan.table().indexes.get(index.place).map(|i| i.segments.as_slice()).unwrap_or_default();
+        let segments =
+            plan.table().indexes.get(index.place).map(|i| i.segments.as_slice()).unwrap_or_default();
         let position =
             segments.iter().position(|s| plan.table().column_of(s).is_some_and(|(found, _)| found == place));
         let Some(position) = position else { return Err(TableError::ColumnNotFound { id }) };

@@ -507,8 +507,7 @@ impl Cursor {
         let tree = plan.long_values();
         let mut source = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
         // The old bytes are wanted only where a part of them stays.
-        let partial =
-            options.flags.intersects(SetFlags::APPEND | SetFlags::OVERWRITE | SetFlags::SIZE);
+        let partial = options.flags.intersects(SetFlags::APPEND | SetFlags::OVERWRITE | SetFlags::SIZE);
         Ok(match column_content(plan.table(), &view, place)? {
             Some(ColumnContent::Tagged(tagged)) => match tagged.values().nth(number).transpose()? {
                 None => Existing::None,
@@ -580,7 +579,9 @@ impl Cursor {
         if let Some(tree) = plan.long_values() {
             return Ok(tree);
         }
-        let Some(database) = database else { return Err(TableError::refused("no database", JetError::INTERNAL_ERROR)) };
+        let Some(database) = database else {
+            return Err(TableError::refused("no database", JetError::INTERNAL_ERROR));
+        };
         call.begin_update(&plan.schema)?;
         Ok(RowTree::Live(crate::ddl::long_value_tree(call, database, &plan.schema)?))
     }
@@ -679,8 +680,11 @@ impl Cursor {
         let own = prepared.created.contains(&id);
         let known = prepared.appended.iter().any(|(appended, _)| *appended == id);
         let replaces = matches!(prepared.kind, PrepareKind::Replace | PrepareKind::ReplaceNoLock);
-        let indexed =
-            plan.primary.iter().chain(&plan.secondary).any(|index| index.keys.places().any(|p| p == set.place));
+        let indexed = plan
+            .primary
+            .iter()
+            .chain(&plan.secondary)
+            .any(|index| index.keys.places().any(|p| p == set.place));
         let (copy, buffers, chunk_size) = (&mut self.copy, &mut self.buffers, plan.chunk_size);
         let (column, options) = (set.column, set.options);
         let (new, shared, old_size) = nested(call, |call| {
@@ -707,7 +711,10 @@ impl Cursor {
                 _ => new_size >= size,
             };
             let in_place = own
-                || root.reference_count == 1 && replaces && !indexed && only_longer
+                || root.reference_count == 1
+                    && replaces
+                    && !indexed
+                    && only_longer
                     && (known || root.size > MOST_COPIED);
             let mut target_id = id;
             if !in_place {
@@ -845,7 +852,8 @@ fn normal_form(column: &ColumnDefinition, value: &[u8]) -> Result<(Vec<u8>, bool
     rules.collation = super::temporary::default_collation();
     let mut key = Vec::new();
     let part = value.get(..rules.key_most).unwrap_or(value);
-    let cut = ese_format::encode_segment(column.segment_kind(), Some(part), &rules, rules.key_most, &mut key)?;
+    let cut =
+        ese_format::encode_segment(column.segment_kind(), Some(part), &rules, rules.key_most, &mut key)?;
     key.truncate(rules.key_most);
     Ok((key, cut || part.len() < value.len()))
 }

@@ -10,11 +10,11 @@ use ese_format::{
 use ese_log::record::DatabaseSlot;
 use parking_lot::Mutex;
 
+use super::Table;
 use super::cursor::{Cursor, Location};
 use super::error::{Result, TableError};
 use super::plan::TablePlan;
 use super::update::{PrepareKind, check_nulls};
-use super::Table;
 use crate::builder::definition::{SORT_ID, SORT_VERSION};
 use crate::catalog::{
     ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, TableDefinition, TableFlags,
@@ -190,7 +190,13 @@ fn definition(spec: &TemporaryTableSpec, key_limit: u16) -> Result<(TableDefinit
         let max_size = match size {
             Some(size) => size as u32,
             None if column.kind.is_long_value() => column.max_size,
-            None => if column.max_size == 0 { 255 } else { column.max_size.min(255) },
+            None => {
+                if column.max_size == 0 {
+                    255
+                } else {
+                    column.max_size.min(255)
+                }
+            }
         };
         let mut record_offset = None;
         if form == 0 {
@@ -293,9 +299,8 @@ impl Table {
         session: Arc<SessionShared>,
         spec: &TemporaryTableSpec,
     ) -> Result<(Self, Vec<u32>)> {
-        let call = session.enter(SessionCall::Ordinary)?;
-        let page_size = call.trees().page_size();
-        drop(call);
+        drop(session.enter(SessionCall::Ordinary)?);
+        let page_size = session.instance.parameters().page_size();
         let flags = spec.flags;
         let cannot = || {
             let what = "a sort that is gone through once is no table";
@@ -394,8 +399,8 @@ impl Table {
     #[doc(alias = "ErrIsamSortUpdate")]
     pub(super) fn insert_while_filling(&mut self, bookmark: &mut Vec<u8>) -> Result<()> {
         let flags = self.temporary.as_ref().map(|state| state.flags).unwrap_or_default();
-        let keep_all = flags.contains(TemporaryTableFlags::FORWARD_ONLY)
-            && !flags.contains(TemporaryTableFlags::UNIQUE);
+        let keep_all =
+            flags.contains(TemporaryTableFlags::FORWARD_ONLY) && !flags.contains(TemporaryTableFlags::UNIQUE);
         self.call(|cursor, call| cursor.insert_into_sort(call, keep_all, bookmark))
     }
 }

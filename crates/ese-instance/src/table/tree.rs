@@ -123,9 +123,7 @@ impl RowTree {
         place: &mut Place,
     ) -> Result<bool> {
         match self {
-            Self::Live(tree) => {
-                Ok(reads.trees.seek(reads.state, tree, key, data, how, &mut place.spot)?)
-            }
+            Self::Live(tree) => Ok(reads.trees.seek(reads.state, tree, key, data, how, &mut place.spot)?),
             Self::Memory(tree) => Ok(tree.lock().seek(key, how, place)),
         }
     }

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use ese_btree::live::{LiveError, SeekHow};
-use ese_format::{ColumnState, JetError, LongValueId, RecordBuffer, RecordView, TaggedValue};
+use ese_format::{ColumnState, JetError, LongValueId, RecordView, TaggedValue};
 
-use super::cursor::{Cursor, Location};
+use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::LongValueWriter;
 use super::plan::{PlanIndex, TablePlan};
 use super::tree::{Place, Reads, RowTree};
 use crate::catalog::{ColumnDefinition, ColumnFlags};
-use crate::database::AttachedDatabase;
 use crate::reader::{ColumnContent, IndexEntries, NullVerdict, column_content};
 use crate::session::SessionCallGuard;
 
@@ -869,21 +868,4 @@ fn highest_number(
         found = plan.rows.next(&reads, &mut row)?;
     }
     Ok(highest)
-}
-
-/// Whether the cursor is on a row or on a place between two.
-impl Cursor {
-    pub(super) fn is_on_row(&self) -> bool {
-        self.location == Location::OnRow
-    }
-
-    /// The record that reads of the copy see.
-    pub(super) const fn copy_buffer(&self) -> &RecordBuffer {
-        &self.copy
-    }
-
-    /// The database, for a table that has one.
-    pub(super) fn database(database: Option<&Arc<AttachedDatabase>>) -> Option<&AttachedDatabase> {
-        database.map(Arc::as_ref)
-    }
 }

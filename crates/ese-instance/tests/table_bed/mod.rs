@@ -1,0 +1,76 @@
+//! An instance with one database, in memory.
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ese_instance::{
+    CreateOptions, Database, DatabaseReader, DirtyPolicy, Engine, Environment, FindingSeverity, InitOptions,
+    Instance, ParameterId, Session, Table, TableError, TableMode, TermMode, deep_verify,
+};
+use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
+
+pub const DATABASE: &str = "/db/rows.edb";
+
+pub struct Bed {
+    pub storage: MemoryStorage,
+    pub engine: Engine,
+    pub instance: Instance,
+    pub session: Session,
+    pub database: Database,
+}
+
+impl Bed {
+    pub fn new(page_size: u32) -> Self {
+        Self::with_format(page_size, 8920)
+    }
+
+    pub fn with_format(page_size: u32, format: u32) -> Self {
+        let storage = MemoryStorage::new();
+        storage.create_directory(Path::new("/db")).unwrap();
+        let engine = Engine::new(Environment {
+            storage: Arc::new(storage.clone()),
+            clock: Arc::new(FixedClock::new(1_795_353_522_574)),
+            randomness: Arc::new(SeededRandomness::new(7)),
+            events: None,
+        });
+        let instance = engine.create_instance("rows").unwrap();
+        for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
+            instance.set_parameter(id, "/db").unwrap();
+        }
+        instance.set_parameter(ParameterId::DATABASE_PAGE_SIZE, page_size).unwrap();
+        instance.set_parameter(ParameterId::LOG_FILE_SIZE, 1024_u32).unwrap();
+        instance.set_parameter(ParameterId::ENGINE_FORMAT_VERSION, format).unwrap();
+        instance.initialize(InitOptions::default()).unwrap();
+        let session = instance.begin_session().unwrap();
+        let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+        Self { storage, engine, instance, session, database }
+    }
+
+    pub fn open(&self, table: &str) -> Table {
+        self.database.open_table(table, TableMode::empty()).unwrap()
+    }
+
+    /// Closes everything, and verifies the database deeply.
+    pub fn finish(self) {
+        let Self { storage, engine: _engine, instance, session, database } = self;
+        drop(database);
+        session.end().unwrap();
+        instance.terminate(TermMode::default()).unwrap();
+        let reader = DatabaseReader::open(&storage, Path::new(DATABASE), DirtyPolicy::Refuse).unwrap();
+        let mut bad = Vec::new();
+        deep_verify(&reader, &|| false, &mut |finding| {
+            if finding.severity > FindingSeverity::Information {
+                bad.push(finding);
+            }
+        })
+        .unwrap();
+        assert!(bad.is_empty(), "{bad:?}");
+    }
+}
+
+/// The engine's number of an outcome; 0 for success.
+pub fn number<T>(outcome: Result<T, TableError>) -> i32 {
+    outcome.err().map_or(0, |error| error.jet_error().0)
+}
