@@ -310,7 +310,7 @@ impl LongValueWriter<'_> {
         let size = self.chunk_size;
         let kept = new - new % size;
         let mut offset = kept;
-        if new % size != 0 {
+        if !new.is_multiple_of(size) {
             self.source().chunk(id, old, kept)?;
             let head = self.buffers.plain.get(..(new - kept) as usize).unwrap_or_default().to_vec();
             self.replace_chunk(id, kept, &head, compress)?;

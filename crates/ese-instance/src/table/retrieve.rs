@@ -336,10 +336,7 @@ impl Cursor {
             return Err(TableError::flags());
         }
         let secondary = self.index.and_then(|place| plan.secondary.get(place));
-        let (place, column) = match plan.column(id) {
-            Ok(found) => found,
-            Err(error) => return Err(error),
-        };
+        let (place, column) = plan.column(id)?;
         let primary = flags.contains(RetrieveFlags::FROM_PRIMARY_BOOKMARK);
         let index = if primary { plan.primary.as_ref() } else { secondary.or(plan.primary.as_ref()) };
         let Some(index) = index else {
