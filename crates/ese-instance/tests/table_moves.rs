@@ -61,7 +61,7 @@ fn every_relation() {
     };
     for wanted in [-1, 0, 1, 2, 333, 334, 997, 998, 999] {
         let exists = wanted >= 0 && wanted % 2 == 0 && wanted < 1000;
-        let below = (0..rows).map(|n| 2 * n).filter(|n| *n < wanted).next_back();
+        let below = (0..rows).map(|n| 2 * n).rfind(|n| *n < wanted);
         let above = (0..rows).map(|n| 2 * n).find(|n| *n > wanted);
         let found = seek(&mut table, wanted, SeekFlags::EQUAL);
         assert_eq!(number(found), if exists { 0 } else { -1601 }, "{wanted}");
