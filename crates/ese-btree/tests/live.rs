@@ -3,6 +3,8 @@
 
 mod live_support;
 
+use std::collections::BTreeSet;
+
 use ese_btree::live::{LiveError, LiveSettings, LiveTrees, SeekHow, SlotFacts, Spot, TransactionState};
 use ese_format::{DbTime, JetError, LogPosition, ObjectId, PageNumber, PageSize};
 use ese_log::record::{RecordKind, SessionId};
@@ -346,4 +348,74 @@ fn a_database_that_is_full() {
     let mut data = Vec::new();
     assert!(trees.get(&t, &tree, &(row - 1).to_be_bytes(), &mut data).unwrap());
     assert!(!trees.get(&t, &tree, &row.to_be_bytes(), &mut data).unwrap());
+}
+
+/// Trees with non-unique keys: entries are told apart by key and data, deleted ones come back, separators reach into the
+/// data.
+#[test]
+fn non_unique_trees() {
+    let world = World::new(4096, 1 << 20, 0x400);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut random = Random(0x5EED);
+    let mut committed: BTreeSet<(Vec<u8>, Vec<u8>)> = BTreeSet::new();
+    let mut t = trees.open_session(SessionId(10));
+    let mut old = trees.open_session(SessionId(11));
+    for round in 0..120 {
+        let frozen = committed.clone();
+        trees.begin(&mut old, true).unwrap();
+        trees.begin(&mut t, false).unwrap();
+        let mut own = committed.clone();
+        for _ in 0..random.below(120) {
+            let key = vec![b'k'; 1 + random.below(3) as usize];
+            let mut data = b"bookmark of a row ".to_vec();
+            data.extend_from_slice(&(random.below(400) as u16).to_be_bytes());
+            let entry = (key, data);
+            if random.below(5) < 3 {
+                let outcome = trees.insert(&mut t, tree, &entry.0, &entry.1);
+                assert_eq!(outcome.is_ok(), own.insert(entry));
+            } else {
+                let outcome = trees.delete(&mut t, tree, &entry.0, &entry.1);
+                assert_eq!(outcome.is_ok(), own.remove(&entry));
+            }
+        }
+        let all = |t: &TransactionState| {
+            let mut found = BTreeSet::new();
+            let mut spot = Spot::new();
+            let mut more = trees.seek(t, tree, &[], &[], SeekHow::First, &mut spot).unwrap();
+            while more {
+                assert!(found.insert((spot.key.clone(), spot.data.clone())));
+                more = trees.next(t, tree, &mut spot).unwrap();
+            }
+            found
+        };
+        assert_eq!(all(&t), own);
+        assert_eq!(all(&old), frozen);
+        let mut spot = Spot::new();
+        if let Some(entry) = own.iter().nth(random.below(own.len().max(1) as u64) as usize) {
+            assert!(trees.seek(&t, tree, &entry.0, &entry.1, SeekHow::AtMost, &mut spot).unwrap());
+            assert_eq!((&spot.key, &spot.data), (&entry.0, &entry.1));
+            let below = trees.previous(&t, tree, &mut spot).unwrap();
+            let expected = own.range(..entry.clone()).next_back();
+            assert_eq!(below.then_some((&spot.key, &spot.data)), expected.map(|(k, d)| (k, d)));
+            let mut data = Vec::new();
+            assert!(trees.get(&t, tree, &entry.0, &mut data).unwrap());
+            assert_eq!(Some(&data), own.iter().find(|(k, _)| *k == entry.0).map(|(_, d)| d));
+        }
+        if round % 4 == 0 {
+            trees.rollback(&mut t).unwrap();
+        } else {
+            trees.commit(&mut t).unwrap();
+            committed = own;
+        }
+        assert_eq!(all(&t), committed);
+        trees.commit(&mut old).unwrap();
+        if round % 7 == 0 {
+            trees.clean_versions(usize::MAX).unwrap();
+        }
+    }
+    assert!(committed.len() > 300, "{}", committed.len());
+    trees.flush(SLOT).unwrap();
+    let file = file_of(&vec![0; 2 * world.size.len()]);
+    replay(&world.log.records(), &file, world.size, false);
+    assert_same_pages(&bytes_of(&*file), &bytes_of(&*world.file), world.size);
 }

@@ -210,7 +210,11 @@ impl Core {
         self.counters.commits += 1;
         let time = self.newest;
         for index in t.versions.drain(..) {
-            self.stop_waiting(index);
+            if let Some(frame) = self.versions.get(index).and_then(|v| v.waits) {
+                // The page may go without the before-image, once it is certain that nobody needs it.
+                self.cache.raise_last_change(frame, position.unwrap_or_default());
+                self.stop_waiting(index);
+            }
             let Some(version) = self.versions.get_mut(index) else { continue };
             match version.change {
                 Change::Lock | Change::CreateTree => {
