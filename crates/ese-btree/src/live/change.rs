@@ -228,7 +228,7 @@ impl Core {
 
     /// Bytes of a leaf that undoing changes of open transactions may claim back.
     #[doc(alias = "CbNDReservedSizeOfNode")]
-    fn reserved_on(&self, tree: &Tree, leaf: &Leaf) -> Result<usize> {
+    pub(super) fn reserved_on(&self, tree: &Tree, leaf: &Leaf) -> Result<usize> {
         let image = self.cache.page(leaf.frame);
         let mut key = Vec::new();
         let mut reserved = 0;
@@ -333,7 +333,9 @@ impl Core {
         }
         let replace_version = self.new_version(versioned);
         let mut leaf = *leaf;
+        let mut kept = None;
         if self.has_room_for_data(tree, &leaf, newest, before.len(), data.len())? {
+            kept = Some(self.cache.page(leaf.frame).uncommitted_free());
             let facts = self.node_facts(tree, &leaf, id)?;
             let node = facts.prefix(t);
             let record = FlagInsertAndReplaceData { node, replace_version, key, data };
@@ -351,7 +353,10 @@ impl Core {
         if versioned {
             self.remember(t, tree, &leaf, id, Change::Insert, [key, &[], &[]])?;
             self.remember(t, tree, &leaf, replace_version, Change::Replace, [key, &[], &before])?;
-            self.reserve(&leaf, newest, &before, data.len());
+            match kept {
+                Some(kept) => self.reserve(&leaf, kept, newest, &before, data.len()),
+                None => self.reserve_anew(tree, &leaf)?,
+            }
         }
         Ok(())
     }
@@ -365,18 +370,36 @@ impl Core {
         old: usize,
         new: usize,
     ) -> Result<bool> {
+        let growth = new.saturating_sub(old);
         let own = self.versions.largest_before(newest).saturating_sub(old);
-        self.has_room(tree, leaf, new.saturating_sub(old).saturating_sub(own))
+        let image = self.cache.page(leaf.frame);
+        let (free, reserved) = (image.free(), image.uncommitted_free());
+        if growth == 0 || growth + reserved <= free {
+            return Ok(true);
+        }
+        if growth > free {
+            return Ok(false);
+        }
+        let reserved = self.reserved_on(tree, leaf)?;
+        self.cache.page_mut_quietly(leaf.frame).set_uncommitted_free(reserved);
+        Ok(growth + reserved.saturating_sub(own) <= free)
     }
 
-    /// Keeps room on the page for taking back a replace. `newest` is the node's version before it.
-    fn reserve(&mut self, leaf: &Leaf, newest: Option<u32>, before: &[u8], new: usize) {
+    /// Keeps room on the page for taking back a replace. `kept` is what it kept before; `newest` is the node's version
+    /// before it.
+    fn reserve(&mut self, leaf: &Leaf, kept: usize, newest: Option<u32>, before: &[u8], new: usize) {
         let largest = self.versions.largest_before(newest);
         let was = largest.saturating_sub(before.len());
         let is = largest.max(before.len()).saturating_sub(new);
         let mut image = self.cache.page_mut_quietly(leaf.frame);
-        let reserved = image.uncommitted_free();
-        image.set_uncommitted_free((reserved + is).saturating_sub(was));
+        image.set_uncommitted_free((kept + is).saturating_sub(was));
+    }
+
+    /// Counts anew what the page must keep free.
+    fn reserve_anew(&mut self, tree: &Tree, leaf: &Leaf) -> Result<()> {
+        let reserved = self.reserved_on(tree, leaf)?;
+        self.cache.page_mut_quietly(leaf.frame).set_uncommitted_free(reserved);
+        Ok(())
     }
 
     /// Changes a node on a page that has no room, through the tree writer, which splits. Returns where the node is.
@@ -442,7 +465,9 @@ impl Core {
             self.mark_versioned(&leaf)?;
             return Ok(());
         }
+        let mut kept = None;
         if self.has_room_for_data(tree, &leaf, newest, before.len(), data.len())? {
+            kept = Some(self.cache.page(leaf.frame).uncommitted_free());
             let facts = self.node_facts(tree, &leaf, id)?;
             let form = DiffForm::of_page_size(self.settings.page_size);
             let mut scratch = std::mem::take(&mut self.scratch);
@@ -460,7 +485,10 @@ impl Core {
             leaf = self.put_with_split(t, tree, &change)?;
         }
         self.remember(t, tree, &leaf, id, Change::Replace, [key, &[], &before])?;
-        self.reserve(&leaf, newest, &before, data.len());
+        match kept {
+            Some(kept) => self.reserve(&leaf, kept, newest, &before, data.len()),
+            None => self.reserve_anew(tree, &leaf)?,
+        }
         Ok(())
     }
 

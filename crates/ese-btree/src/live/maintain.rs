@@ -7,10 +7,10 @@ use ese_io::File;
 use ese_log::record::{DatabaseSlot, FreedTreeKind, TransactionTime};
 
 use super::core::{Cleanup, Core, Result, Slot};
-use super::search::Way;
+use super::search::{Leaf, Way};
 use super::store::LiveStore;
 use super::version_store::Change;
-use super::{LiveCounters, LiveError, LiveTrees, SlotFacts, TransactionState};
+use super::{LiveCounters, LiveError, LiveTrees, SlotFacts, TransactionState, Tree};
 use crate::page_cache::FrameId;
 use crate::tree_write::{TreeRoot, TreeWriter};
 
@@ -150,6 +150,30 @@ impl LiveTrees {
     #[doc(alias = "ErrVERRCEClean")]
     pub fn clean_versions(&self, budget: usize) -> Result<bool> {
         self.core.lock().clean_versions(budget)
+    }
+
+    /// Whether every leaf of a tree keeps as much space free as rolling back the open transactions may claim. Reads the
+    /// whole tree: for tests.
+    ///
+    /// # Errors
+    /// When a page cannot be read.
+    pub fn keeps_room_for_rollbacks(&self, tree: &Tree) -> Result<bool> {
+        let mut core = self.core.lock();
+        let mut leaf = core.descend(tree, &[], &[])?;
+        loop {
+            let reserved = core.reserved_on(tree, &leaf)?;
+            let image = core.cache.page(leaf.frame);
+            if reserved > image.uncommitted_free() || reserved > image.free() {
+                return Ok(false);
+            }
+            let page = image.next();
+            if page.is_none() {
+                return Ok(true);
+            }
+            core.cache.begin_operation();
+            let frame = core.fetch(tree.slot, page)?;
+            leaf = Leaf { frame, page, line: 0, exact: false };
+        }
     }
 
     /// What was done so far.

@@ -165,14 +165,20 @@ impl Core {
         self.stop_waiting(index);
         let mut image = self.cache.page_mut(leaf.frame, position);
         let edit = LiveError::edit(leaf.page);
-        if change == Change::Replace {
-            let now = image.node(leaf.line).map_err(&edit)?.data.len();
-            let reserved = image.uncommitted_free().saturating_sub(before.len().saturating_sub(now));
-            image.set_uncommitted_free(reserved);
-        }
+        let now = image.node(leaf.line).map_err(&edit)?.data.len();
+        let kept = image.uncommitted_free();
         undo_node(&mut image, leaf.line, &undone, &before).map_err(&edit)?;
         image.set_db_time(time);
+        let largest =
+            |core: &Self| core.versions.largest_before(core.versions.newest(slot, tree.root, &key, &data));
+        let was = largest(self);
         self.versions.remove(index);
+        if change == Change::Replace {
+            // What older versions of the node may claim back is kept free again.
+            let is = largest(self).saturating_sub(before.len());
+            let mut image = self.cache.page_mut_quietly(leaf.frame);
+            image.set_uncommitted_free((kept + is).saturating_sub(was.saturating_sub(now)));
+        }
         if change == Change::Insert {
             let node = Cleanup::Node { slot, tree, key, data };
             self.cleanup.push_back((self.newest, node));

@@ -21,7 +21,7 @@ impl Redo {
             targets.push(self.target(slot, record.page.page_number, record.page.db_time_before, after)?);
         }
         let f = &leaf.fields;
-        let mut source = self.target(slot, leaf.page.page_number, leaf.page.db_time_before, after)?;
+        let source = self.target(slot, leaf.page.page_number, leaf.page.db_time_before, after)?;
         targets.push(self.target(slot, f.left_page, f.left_db_time_before, after)?);
         targets.push(self.target(slot, f.right_page, f.right_db_time_before, after)?);
         let receiver = merge_target(leaf);
@@ -36,11 +36,8 @@ impl Redo {
                     before.extend_from_slice(self.cache.page(frame).bytes());
                 }
             } else {
+                // The page itself stays as it is, as in a split.
                 self.image_of(&image, leaf.page.db_time_before, &mut before)?;
-                if let Some(frame) = source.frame {
-                    self.put_image(frame, source.page, &before);
-                    source.redo = true;
-                }
             }
         }
         targets.push(source);

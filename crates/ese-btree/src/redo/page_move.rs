@@ -35,12 +35,7 @@ impl Redo {
     }
 
     /// The content of the page that moves, where its target needs it.
-    fn source_bytes(
-        &mut self,
-        record: &PageMove<'_>,
-        source: &mut Target,
-        target: &Target,
-    ) -> Result<Vec<u8>> {
+    fn source_bytes(&mut self, record: &PageMove<'_>, source: &Target, target: &Target) -> Result<Vec<u8>> {
         if !target.redo {
             return Ok(Vec::new());
         }
@@ -49,12 +44,8 @@ impl Redo {
         {
             return Ok(self.cache.page(frame).bytes().to_vec());
         }
-        let bytes = self.moved_page(record, record.page.db_time_before)?;
-        if let Some(frame) = source.frame {
-            self.put_image(frame, source.page, &bytes);
-            source.redo = true;
-        }
-        Ok(bytes)
+        // The page itself stays as it is, as in a split.
+        self.moved_page(record, record.page.db_time_before)
     }
 
     /// Writes the moved content to its new place and empties the old one.
@@ -92,11 +83,11 @@ impl Redo {
             return Ok(());
         }
         let parent = self.target(slot, record.parent_page, record.parent_db_time_before, after)?;
-        let mut source = self.target(slot, prefix.page_number, prefix.db_time_before, after)?;
+        let source = self.target(slot, prefix.page_number, prefix.db_time_before, after)?;
         let left = self.target(slot, record.left_page, record.left_db_time_before, after)?;
         let right = self.target(slot, record.right_page, record.right_db_time_before, after)?;
         let target = self.new_target(slot, record.target_page, after)?;
-        let bytes = self.source_bytes(record, &mut source, &target)?;
+        let bytes = self.source_bytes(record, &source, &target)?;
         self.carry_over(slot, &bytes, &source, &target, after)?;
         let moved = record.target_page;
         if let Some(frame) = parent.changing() {
@@ -153,10 +144,10 @@ impl Redo {
                 _ => return Err(RedoErrorKind::BadMacro("a root move with a record that is no part of it")),
             });
         }
-        for ((record, _), (mut first, target)) in records.iter().skip(1).zip(pages) {
+        for ((record, _), (first, target)) in records.iter().skip(1).zip(pages) {
             match record {
                 Record::PageMove(m) => {
-                    let bytes = self.source_bytes(m, &mut first, &target)?;
+                    let bytes = self.source_bytes(m, &first, &target)?;
                     self.carry_over(slot, &bytes, &first, &target, after)?;
                     if m.move_flags.contains(PageMoveFlags::ROOT) {
                         self.set_owned_root(slot, &target, new_owned_root)?;

@@ -1,6 +1,5 @@
 //! Redo of a split: all levels of one macro together.
 
-use ese_format::PageNumber;
 use ese_log::record::{
     BeforeImage, DatabaseSlot, NodePrefix, PageRecordFlags, Split, SplitOperation, VersionId,
     VersionOperation,
@@ -10,8 +9,7 @@ use super::Redo;
 use super::access::Target;
 use super::error::RedoErrorKind;
 use super::version::VersionBytes;
-use crate::page_cache::FrameId;
-use crate::page_edit::{PageEditError, PageImage, page_flags};
+use crate::page_edit::{PageEditError, PageImage};
 use crate::page_operation::{SplitNode, SplitStep, insert_separator, moves_nodes, split_page};
 use crate::stored_image::restore_before_image;
 
@@ -59,18 +57,6 @@ impl Redo {
         Ok(())
     }
 
-    /// Replaces the content of a page by its before-image. The page's deletion mark stays.
-    pub(super) fn put_image(&mut self, frame: FrameId, number: PageNumber, image: &[u8]) {
-        let mut page = self.cache.page_mut(frame, self.position);
-        let mark = page.flags() & page_flags::FDP_DELETE;
-        if page.bytes().len() == image.len() {
-            page.bytes_mut().copy_from_slice(image);
-        }
-        let flags = page.flags() | mark;
-        page.set_flags(flags);
-        page.set_stored_page_number(number);
-    }
-
     pub(super) fn split(&mut self, records: &[Split<'_>], leaf: Option<LeafOperation<'_>>) -> Result<()> {
         let Some(first) = records.first() else { return Err(RedoErrorKind::EmptyMacro) };
         let slot = first.page.database;
@@ -111,7 +97,7 @@ impl Redo {
     fn open_level<'a>(&mut self, slot: DatabaseSlot, record: Split<'a>) -> Result<Level<'a>> {
         let (before, after) = (record.page.db_time_before, record.page.db_time);
         let f = record.fields;
-        let mut split = self.target(slot, record.page.page_number, before, after)?;
+        let split = self.target(slot, record.page.page_number, before, after)?;
         let mut level = Level { record, split, new: Target::NONE, right: Target::NONE, before: Vec::new() };
         if level.is_pointer_only() {
             return Ok(level);
@@ -130,12 +116,9 @@ impl Redo {
             && needs_image
             && let Some(image) = image
         {
+            // The page itself stays as it is: it has the change, and perhaps later ones that the log from here on does not
+            // make again, because their transactions began before the checkpoint.
             self.image_of(&image, before, &mut level.before)?;
-            // The intermediate form stays in memory: the page is changed before this operation ends.
-            if let Some(frame) = split.frame {
-                self.put_image(frame, split.page, &level.before);
-                split.redo = true;
-            }
         }
         level.split = split;
         level.right = self.target(slot, f.right_page, f.right_db_time_before, after)?;
@@ -197,12 +180,20 @@ impl Redo {
             _ => return Ok(()),
         };
         let holder = if f.operation_line < f.split_line { level.split } else { level.new };
-        if let Some(frame) = holder.changing() {
+        if !level.before.is_empty() {
             let error = Self::edit_error(slot, level.split.page);
             let page = PageImage::new(&level.before[..], self.cache.page_size()).map_err(&error)?;
             let old = page.node(f.operation_line.into()).map_err(&error)?;
             let bytes = VersionBytes { key: [old.prefix, old.suffix], data: &[], before: old.data };
-            self.add_image_version(&o.node, replaced, VersionOperation::REPLACE, bytes, frame);
+            match holder.changing() {
+                Some(frame) => {
+                    self.add_image_version(&o.node, replaced, VersionOperation::REPLACE, bytes, frame);
+                }
+                // On its page already: what undoing it takes was logged before that was written.
+                None => {
+                    self.add_version(&o.node, replaced, VersionOperation::REPLACE, bytes);
+                }
+            }
         }
         Ok(())
     }

@@ -416,6 +416,7 @@ impl Pair {
 
     /// Everything a session sees, forwards and backwards.
     pub(crate) fn check_all(&self, s: usize) {
+        assert!(self.world.trees.keeps_room_for_rollbacks(&self.world.tree).unwrap());
         let (trees, tree, t) = (&self.world.trees, &self.world.tree, &self.sessions[s]);
         let expected: Vec<_> = self.model.view(s).into_iter().collect();
         let mut spot = Spot::new();
