@@ -29,7 +29,7 @@ impl<S: PageStore> TreeWriter<S> {
         self.store.begin();
         self.store.extend(PageNumber(pages))?;
         let tree = TreeRoot::new(DATABASE_ROOT, DATABASE_OBJECT, 0);
-        self.change(&tree, &PageChange::CreateMultiple { parent: PageNumber::NONE, pages })
+        self.create_multiple(&tree, PageNumber::NONE, pages)
     }
 
     /// Makes an empty tree of `pages` consecutive pages taken from the tree with root page `parent`: with space trees of
@@ -52,7 +52,7 @@ impl<S: PageStore> TreeWriter<S> {
         let tree = TreeRoot::new(root, object, flags);
         self.store.begin();
         if multiple {
-            self.change(&tree, &PageChange::CreateMultiple { parent, pages })?;
+            self.create_multiple(&tree, parent, pages)?;
         } else {
             self.change(&tree, &PageChange::NewPage { page: root })?;
             self.change(&tree, &PageChange::CreateSingle { parent, pages })?;
@@ -63,6 +63,12 @@ impl<S: PageStore> TreeWriter<S> {
             self.set_root_fields(root, &fields)?;
         }
         Ok(tree)
+    }
+
+    fn create_multiple(&mut self, tree: &TreeRoot, parent: PageNumber, pages: u32) -> Result<()> {
+        // The engine's counter rises three times for each of the three pages.
+        self.pass_times(8);
+        self.change(tree, &PageChange::CreateMultiple { parent, pages })
     }
 
     /// The tree whose root is page `root`.
@@ -248,6 +254,8 @@ impl<S: PageStore> TreeWriter<S> {
         for page in [secondary.first(), PageNumber(secondary.first().0 + 1)] {
             self.change(&tree, &PageChange::NewPage { page })?;
         }
+        // As for a split: two pages are made.
+        self.pass_times(4);
         self.change(&tree, &PageChange::Convert { parent, pages, available, secondary })
     }
 

@@ -334,6 +334,11 @@ impl<S: PageStore> TreeWriter<S> {
         }
         self.store.begin();
         let made = plan.change.is_some();
+        // The engine's counter rises with every page that it allocates or changes. While it replays the creation of a
+        // database its own counter rises as well, and a new page that gets a value not below that of the split would be
+        // taken for one that has the split already.
+        let new_pages = plan.levels.iter().filter(|level| !level.fields.new_page.is_none()).count();
+        self.pass_times(2 * new_pages);
         self.change(tree, &PageChange::Split(&plan))?;
         Ok(made)
     }

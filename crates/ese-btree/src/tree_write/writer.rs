@@ -98,6 +98,13 @@ impl<S: PageStore> TreeWriter<S> {
         change.apply(&mut self.store, tree, time)
     }
 
+    /// Leaves out values of the update counter.
+    pub(super) fn pass_times(&mut self, count: usize) {
+        for _ in 0..count {
+            self.store.next_time();
+        }
+    }
+
     /// A page that must belong to `tree`.
     pub fn tree_page(&mut self, tree: &TreeRoot, page: PageNumber) -> Result<PageImage<&[u8]>> {
         let image = self.store.page(page)?;
