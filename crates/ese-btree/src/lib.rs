@@ -18,7 +18,9 @@ pub use cursor::{
     Cursor, FilePageSource, Found, LongValueProblem, LongValueReader, PageSource, Tree, TreeError,
     TreeProblem,
 };
-pub use page_cache::{Fetched, FrameId, PageCache, PageCacheError, PageWriteGate, SpillFile, WriteAhead};
+pub use page_cache::{
+    Fetched, FrameId, PageCache, PageCacheError, PagePrefetch, PageWriteGate, SpillFile, WriteAhead,
+};
 pub use page_edit::{
     NewNode, NodeRef, PageEditError, PageImage, dehydrate, node_flags, page_flags, rehydrate, usable_prefix,
 };

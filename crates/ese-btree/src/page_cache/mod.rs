@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod frame;
 mod hash;
+mod prefetch;
 mod spill;
 mod write;
 
@@ -24,6 +25,7 @@ pub use error::PageCacheError;
 use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
+pub use prefetch::PagePrefetch;
 use spill::Spill;
 pub use spill::SpillFile;
 pub use write::PageWriteGate;
@@ -72,6 +74,7 @@ pub struct PageCache {
     /// Where replay has to begin for the changes made now; none: at their own records.
     replay_start: LogPosition,
     spill: Option<Spill>,
+    prefetch: Option<Arc<PagePrefetch>>,
 }
 
 fn key(slot: DatabaseSlot, page: PageNumber) -> u64 {
@@ -98,12 +101,34 @@ impl PageCache {
             changed: BTreeSet::new(),
             replay_start: LogPosition::NONE,
             spill: None,
+            prefetch: None,
         }
     }
 
     /// From now on asks `log` before a page is written.
     pub fn set_write_ahead(&mut self, log: Option<Arc<dyn WriteAhead>>) {
         self.write_ahead = log;
+    }
+
+    /// Begins to read ahead the pages that are [wanted](PagePrefetch::want), on threads of their own. `None` when there are
+    /// none to be had.
+    pub fn start_prefetch(&mut self) -> Option<Arc<PagePrefetch>> {
+        let prefetch = PagePrefetch::start(self.size, self.most_frames)?;
+        for (slot, file) in (0..=u8::MAX).zip(&self.files) {
+            if let Some(file) = file {
+                prefetch.set_file(DatabaseSlot(slot), Some((Arc::clone(&file.file), file.last_page)));
+            }
+        }
+        for frame in self.frames.iter().filter(|f| f.used) {
+            prefetch.arrived(key(frame.slot, frame.page));
+        }
+        self.prefetch = Some(Arc::clone(&prefetch));
+        Some(prefetch)
+    }
+
+    /// Reads nothing ahead any more.
+    pub fn end_prefetch(&mut self) {
+        self.prefetch = None;
     }
 
     /// The page size of all databases.
@@ -135,6 +160,9 @@ impl PageCache {
             self.files.resize_with(index + 1, || None);
         }
         self.forget(slot, PageNumber(0));
+        if let Some(prefetch) = &self.prefetch {
+            prefetch.set_file(slot, Some((Arc::clone(&opened.file), opened.last_page)));
+        }
         if let Some(place) = self.files.get_mut(index) {
             *place = Some(opened);
         }
@@ -154,6 +182,9 @@ impl PageCache {
     /// Empties `slot` and drops what has changed.
     pub fn abandon(&mut self, slot: DatabaseSlot) {
         self.forget(slot, PageNumber(0));
+        if let Some(prefetch) = &self.prefetch {
+            prefetch.set_file(slot, None);
+        }
         if let Some(place) = self.files.get_mut(usize::from(slot.0)) {
             *place = None;
         }
@@ -187,8 +218,20 @@ impl PageCache {
             return Err(PageCacheError::PageNumber { slot, page: last });
         }
         self.forget(slot, PageNumber(last.0.saturating_add(1)));
+        self.set_length(slot, last)
+    }
+
+    fn set_length(&mut self, slot: DatabaseSlot, last: PageNumber) -> Result<(), PageCacheError> {
         let size = self.size;
-        self.file_mut(slot)?.resize(last.0, size)
+        let prefetch = self.prefetch.clone();
+        let file = self.file_mut(slot)?;
+        let before = file.last_page;
+        file.resize(last.0, size)?;
+        if let Some(prefetch) = prefetch {
+            prefetch.set_file(slot, Some((Arc::clone(&file.file), last.0)));
+            prefetch.forget(slot, PageNumber(last.0.min(before).saturating_add(1)), PageNumber(u32::MAX));
+        }
+        Ok(())
     }
 
     /// Drops the buffers of pages `first..=last`, changed or not, and writes zeros there.
@@ -213,6 +256,9 @@ impl PageCache {
             self.file(slot)?.file.write_at(offset, &zeros)?;
         }
         self.file_mut(slot)?.unsynced = true;
+        if let Some(prefetch) = &self.prefetch {
+            prefetch.forget(slot, first, last);
+        }
         Ok(())
     }
 
@@ -268,6 +314,13 @@ impl PageCache {
         let file = Arc::clone(&self.file(slot)?.file);
         let size = self.size;
         let Some(frame) = self.frames.get_mut(index) else { return Err(PageCacheError::NotAttached(slot)) };
+        if let Some(prefetch) = &self.prefetch
+            && prefetch.take(key(slot, page), &mut frame.bytes)
+        {
+            self.pages_read += 1;
+            self.place(index, slot, page);
+            return Ok(Fetched::Page(FrameId(index)));
+        }
         let outcome =
             file.read_exact_at(offset, &mut frame.bytes).map_err(PageCacheError::from).and_then(|()| {
                 let PageCheck::Verified(verdict) = correct_page(&mut frame.bytes, page) else {
@@ -309,8 +362,7 @@ impl PageCache {
             return Err(PageCacheError::PageNumber { slot, page });
         }
         if page.0 > self.file(slot)?.last_page {
-            let size = self.size;
-            self.file_mut(slot)?.resize(page.0, size)?;
+            self.set_length(slot, page)?;
         }
         if let Some(&index) = self.index.get(&key(slot, page))
             && let Some(frame) = self.frames.get_mut(index)
@@ -333,6 +385,9 @@ impl PageCache {
             frame.place(slot, page, operation);
         }
         self.index.insert(key(slot, page), index);
+        if let Some(prefetch) = &self.prefetch {
+            prefetch.arrived(key(slot, page));
+        }
     }
 
     /// The page in a buffer.
@@ -448,6 +503,9 @@ impl PageCache {
 
     fn release(&mut self, index: usize) {
         if let Some(frame) = self.frames.get_mut(index) {
+            if let Some(prefetch) = &self.prefetch {
+                prefetch.left(key(frame.slot, frame.page));
+            }
             frame.clear();
             self.free.push(index);
         }

@@ -206,6 +206,9 @@ impl PageCache {
     pub(super) fn vacate(&mut self, index: usize) -> usize {
         if let Some(frame) = self.frames.get_mut(index) {
             self.index.remove(&key(frame.slot, frame.page));
+            if let Some(prefetch) = &self.prefetch {
+                prefetch.left(key(frame.slot, frame.page));
+            }
             frame.clear();
         }
         index
@@ -247,8 +250,11 @@ impl PageCache {
         if !allowed {
             return Ok(0);
         }
-        outcome?;
         file.unsynced = true;
+        if let Some(prefetch) = &self.prefetch {
+            prefetch.forget(slot, first, PageNumber(first.0 + run.len() as u32 - 1));
+        }
+        outcome?;
         self.pages_written += run.len() as u64;
         for &index in run {
             if let Some(frame) = self.frames.get_mut(index) {

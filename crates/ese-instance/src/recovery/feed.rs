@@ -3,11 +3,14 @@
 //! With more than one thread [`Feed`] does this on a thread of its own while earlier records are replayed; with one it
 //! does the same steps when the next one is asked for. Redo sees the same steps in the same order either way.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
-use ese_format::{LogGeneration, LogPosition};
+use ese_btree::PagePrefetch;
+use ese_format::{LogGeneration, LogPosition, PageNumber};
 use ese_io::Storage;
+use ese_log::record::{NodePrefix, Record};
 use ese_log::{EndOfLog, GenerationReader, LogError, OpenLog, ScanOptions};
 
 use super::error::RecoveryError;
@@ -15,6 +18,7 @@ use super::source::{Generation, LogSource, check_continuity};
 
 /// Bytes of records handed over at a time.
 const BATCH_BYTES: usize = 256 << 10;
+const NO_PAGE: PageNumber = PageNumber::NONE;
 /// Batches that may wait for redo.
 const BATCHES_AHEAD: usize = 4;
 
@@ -90,6 +94,8 @@ pub(super) struct Feeder<'a> {
     pending: Option<Step>,
     spare: Vec<Batch>,
     done: bool,
+    /// Told which pages the records name.
+    prefetch: Option<Arc<PagePrefetch>>,
 }
 
 impl Feeder<'_> {
@@ -141,7 +147,12 @@ impl Feeder<'_> {
         let mut batch = self.spare.pop().unwrap_or_default();
         let ended = loop {
             match reading.reader.next() {
-                Ok(Some(record)) => batch.push(record.position, record.bytes),
+                Ok(Some(record)) => {
+                    if let Some(prefetch) = &self.prefetch {
+                        want_pages(prefetch, record.bytes);
+                    }
+                    batch.push(record.position, record.bytes);
+                }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
@@ -176,6 +187,43 @@ impl Feeder<'_> {
     }
 }
 
+/// Asks for the pages that a record reads.
+fn want_pages(prefetch: &PagePrefetch, record: &[u8]) {
+    let Ok(record) = Record::decode(record) else { return };
+    let node =
+        |prefix: &NodePrefix| (prefix.page.database, [prefix.page.page_number, NO_PAGE, NO_PAGE, NO_PAGE]);
+    let (slot, pages) = match &record {
+        Record::Insert(r) => node(&r.node),
+        Record::FlagInsert(r) => node(&r.node),
+        Record::FlagInsertAndReplaceData(r) => node(&r.node),
+        Record::FlagDelete(r) | Record::Delete(r) => node(&r.node),
+        Record::Replace(r) | Record::ReplaceDiff(r) => node(&r.node),
+        Record::Undo(r) => node(&r.node),
+        Record::Delta(r) => node(&r.node),
+        Record::Delta64(r) => node(&r.node),
+        Record::SetExternalHeader(r) => node(&r.node),
+        Record::EmptyTree(r) => node(&r.node),
+        Record::Scrub(r) => node(&r.node),
+        Record::Split(r) => {
+            (r.page.database, [r.page.page_number, r.fields.right_page, r.fields.parent_page, NO_PAGE])
+        }
+        Record::Merge(r) => {
+            let fields = &r.fields;
+            (r.page.database, [r.page.page_number, fields.right_page, fields.left_page, fields.parent_page])
+        }
+        Record::PageMove(r) => {
+            (r.page.database, [r.page.page_number, r.left_page, r.right_page, r.parent_page])
+        }
+        Record::ConvertFdp2(r) => {
+            (r.convert.page.database, [r.convert.page.page_number, NO_PAGE, NO_PAGE, NO_PAGE])
+        }
+        _ => return,
+    };
+    for page in pages {
+        prefetch.want(slot, page);
+    }
+}
+
 fn check_end(log: &OpenLog, end: &EndOfLog, options: ScanOptions) -> Result<(), LogError> {
     match end.defect {
         Some(defect) => Err(LogError::Damaged {
@@ -203,11 +251,12 @@ impl<'a> Feed<'a> {
         storage: &'a dyn Storage,
         request: FeedRequest,
         scope: Option<&'s Scope<'s, '_>>,
+        prefetch: Option<Arc<PagePrefetch>>,
     ) -> Self
     where
         'a: 's,
     {
-        let feeder = || Feeder {
+        let feeder = |prefetch| Feeder {
             source,
             storage,
             request,
@@ -216,17 +265,18 @@ impl<'a> Feed<'a> {
             pending: None,
             spare: Vec::new(),
             done: false,
+            prefetch,
         };
         if let Some(scope) = scope {
             let (send, steps) = sync_channel(BATCHES_AHEAD);
             let (spare, returned) = channel();
-            let mut feeder = feeder();
+            let mut feeder = feeder(prefetch);
             let work = move || run_ahead(&mut feeder, &send, &returned);
             if std::thread::Builder::new().name("ese log feed".to_owned()).spawn_scoped(scope, work).is_ok() {
                 return Self::Ahead { steps, spare };
             }
         }
-        Self::Inline(Box::new(feeder()))
+        Self::Inline(Box::new(feeder(None)))
     }
 
     /// The next step; `None` at the end of the logs.

@@ -160,10 +160,14 @@ impl<'r> Replay<'r> {
             judge_first: self.may_delete_logs(),
         };
         let storage = &*self.environment.storage;
-        std::thread::scope(|scope| {
-            let scope = self.is_parallel(source).then_some(scope);
-            self.replay_all(source, start, Feed::start(source, storage, request, scope))
-        })
+        let parallel = self.is_parallel(source);
+        let prefetch = if parallel { self.redo.cache().start_prefetch() } else { None };
+        let outcome = std::thread::scope(|scope| {
+            let feed = Feed::start(source, storage, request, parallel.then_some(scope), prefetch);
+            self.replay_all(source, start, feed)
+        });
+        self.redo.cache().end_prefetch();
+        outcome
     }
 
     /// Whether threads of their own read ahead.
