@@ -93,6 +93,43 @@ fn crashes_after_checkpoints() {
     }
 }
 
+/// Databases of all shapes through the same mill. `ESE_LIVE_RUNS` makes it longer.
+#[test]
+fn many_shapes() {
+    let runs = std::env::var("ESE_LIVE_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(24_u64);
+    for seed in 1..=runs {
+        let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let page_bytes = [4096, 8192, 16384, 32768][random.below(4) as usize];
+        let cache = if random.below(2) == 0 { 0 } else { 1 << 20 };
+        let sessions = 1 + random.below(5) as u16;
+        let mut pair = Pair::new(World::new(page_bytes, cache, 0), sessions);
+        pair.key_count = [20, 100, 400, 3000][random.below(4) as usize];
+        pair.largest = [5, 60, 300, 1500][random.below(4) as usize];
+        let mut checkpoint = pair.checkpoint();
+        for step in 0..1500 {
+            pair.step(&mut random);
+            if random.below(60) == 0 {
+                pair.world.log.sync();
+            }
+            if random.below(200) == 0 {
+                pair.world.trees.write_back(LogPosition::MAX, random.below(30) as usize).unwrap();
+                checkpoint = pair.checkpoint();
+            }
+            if step % 300 == 299 {
+                pair.crash_after(&checkpoint, &mut random);
+                pair.crash();
+                pair.check_all(0);
+            }
+        }
+        pair.compare_with_log();
+        pair.roll_back_all();
+        pair.check_all(0);
+        pair.world.trees.clean_versions(usize::MAX).unwrap();
+        pair.check_all(0);
+        pair.compare_with_log();
+    }
+}
+
 /// Positions as estimates: they rise with the keys, and lead back to about where they came from.
 #[test]
 fn fractions() {

@@ -460,8 +460,8 @@ impl Core {
         let id = self.versions.next_id();
         self.counters.replaces += 1;
         if before == data {
-            // Nothing to log; the right to change the node is taken all the same.
-            self.remember(t, tree, &leaf, id, Change::Lock, [key, &[], &[]])?;
+            // Nothing to log; for others it counts as a change all the same.
+            self.remember(t, tree, &leaf, id, Change::Touch, [key, &[], &[]])?;
             self.mark_versioned(&leaf)?;
             return Ok(());
         }

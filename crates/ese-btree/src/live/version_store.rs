@@ -23,6 +23,8 @@ pub(super) enum Change {
     Delta {
         wide: bool,
     },
+    /// A replace by the same data.
+    Touch,
     /// Nothing but the right to change the node.
     Lock,
     /// A tree that goes when its creation is undone.
@@ -417,7 +419,7 @@ impl VersionStore {
                 Change::Delta { wide } => {
                     add_to_counter(out, version.delta_offset.into(), version.delta.wrapping_neg(), wide);
                 }
-                Change::Lock | Change::CreateTree | Change::DeleteTree { .. } => {}
+                Change::Touch | Change::Lock | Change::CreateTree | Change::DeleteTree { .. } => {}
             }
         }
         exists
