@@ -165,7 +165,9 @@ impl Replay<'_> {
                 std::cmp::Ordering::Greater => Ok(Decision::Defer(&DeferReason::AttachedLater)),
             };
         }
-        if consistent > expected.consistent_position && consistent > self.position {
+        // At the start of redo any later position will do: the checkpoint may stand just where the end of the run began.
+        let is_later = source == AttachSource::List || consistent > self.position;
+        if consistent > expected.consistent_position && is_later {
             return Ok(Decision::Defer(&DeferReason::ConsistentLater));
         }
         if same_database { mismatch() } else { Ok(Decision::Defer(&DeferReason::UnloggedChanges)) }

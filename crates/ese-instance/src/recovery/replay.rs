@@ -456,6 +456,14 @@ impl<'r> Replay<'r> {
             self.redo.detach(slot)?;
             return Ok(());
         };
+        if header.state.lock().header.state() == DatabaseState::JUST_CREATED {
+            // Its creation did not come to an end: nobody was told of it, and it goes.
+            self.redo.detach(slot)?;
+            self.gate.remove(slot);
+            let path = header.path.clone();
+            drop(header);
+            return Ok(ese_io::remove_durably(&*self.environment.storage, &path)?);
+        }
         if self.redo.database(slot).is_some_and(|d| !d.future_data && !d.is_patched()) {
             self.redo.check_maps(slot)?;
         }
