@@ -309,23 +309,70 @@ mod tests {
         cache.detach(SLOT).unwrap();
     }
 
-    #[test]
-    fn what_is_wanted_is_there() {
+    fn make(cache: &mut PageCache, number: u32, time: u64) {
+        cache.begin_operation();
+        let frame = cache.create(SLOT, PageNumber(number)).unwrap();
+        let mut image = cache.page_mut(frame, LogPosition::NONE);
+        image.initialize(PageNumber(number), ObjectId(number), DbTime(time));
+        image.consume(0);
+    }
+
+    /// A cache, nothing of which is in memory, over a file with pages of update counter 5.
+    fn cache_of(pages: u32) -> (PageCache, Arc<PagePrefetch>) {
         let storage = MemoryStorage::new();
         let size = PageSize::new(4096).unwrap();
         let file = storage.open(Path::new("/db"), OpenOptions::new(OpenMode::CreateOrTruncate)).unwrap();
         let mut cache = PageCache::new(size, 0);
         cache.attach(SLOT, Arc::clone(&file)).unwrap();
-        for number in 1..=20 {
-            cache.begin_operation();
-            let frame = cache.create(SLOT, PageNumber(number)).unwrap();
-            let mut image = cache.page_mut(frame, LogPosition::NONE);
-            image.initialize(PageNumber(number), ObjectId(number), DbTime(5));
-            image.consume(0);
+        for number in 1..=pages {
+            make(&mut cache, number, 5);
         }
         cache.detach(SLOT).unwrap();
         cache.attach(SLOT, file).unwrap();
         let prefetch = cache.start_prefetch().unwrap();
+        (cache, prefetch)
+    }
+
+    fn ready(prefetch: &PagePrefetch) -> usize {
+        let state = prefetch.shared.state.lock();
+        state.entries.values().filter(|e| matches!(e, Entry::Ready(_))).count()
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_taken_after_it() {
+        let (mut cache, prefetch) = cache_of(200);
+        prefetch.want(SLOT, PageNumber(7));
+        while ready(&prefetch) == 0 {
+            std::thread::yield_now();
+        }
+        // Made anew without a look at the old one, written, and gone from memory.
+        make(&mut cache, 7, 9);
+        cache.flush(SLOT).unwrap();
+        for number in 20..=200 {
+            cache.begin_operation();
+            cache.fetch(SLOT, PageNumber(number)).unwrap();
+        }
+        assert!(!cache.holds(SLOT, PageNumber(7)));
+        cache.begin_operation();
+        let Fetched::Page(frame) = cache.fetch(SLOT, PageNumber(7)).unwrap() else { panic!() };
+        assert_eq!(cache.page(frame).db_time(), DbTime(9));
+        // Zeroed, cut off and back again.
+        prefetch.want(SLOT, PageNumber(8));
+        prefetch.want(SLOT, PageNumber(9));
+        while ready(&prefetch) < 2 {
+            std::thread::yield_now();
+        }
+        cache.zero(SLOT, PageNumber(8), PageNumber(8)).unwrap();
+        cache.resize(SLOT, PageNumber(8)).unwrap();
+        cache.resize(SLOT, PageNumber(20)).unwrap();
+        cache.begin_operation();
+        assert_eq!(cache.fetch(SLOT, PageNumber(8)).unwrap(), Fetched::Uninitialized);
+        assert_eq!(cache.fetch(SLOT, PageNumber(9)).unwrap(), Fetched::Uninitialized);
+    }
+
+    #[test]
+    fn what_is_wanted_is_there() {
+        let (_cache, prefetch) = cache_of(20);
         // Beyond the end, and none at all: not even asked for.
         prefetch.want(SLOT, PageNumber(21));
         prefetch.want(SLOT, PageNumber::NONE);
@@ -334,10 +381,6 @@ mod tests {
         for number in 1..=20 {
             prefetch.want(SLOT, PageNumber(number));
         }
-        let ready = |prefetch: &PagePrefetch| {
-            let state = prefetch.shared.state.lock();
-            state.entries.values().filter(|e| matches!(e, Entry::Ready(_))).count()
-        };
         // At most so many are read ahead.
         while ready(&prefetch) < 16 {
             std::thread::yield_now();
