@@ -17,8 +17,10 @@ impl Redo {
             return Ok(());
         }
         let mut targets = Vec::with_capacity(inner.len() + 3);
-        for record in inner {
-            targets.push(self.target(slot, record.page.page_number, record.page.db_time_before, after)?);
+        for (record, child) in inner.iter().zip(records.iter().skip(1)) {
+            // What the level below says of its parent counts.
+            let before = child.fields.parent_db_time_before;
+            targets.push(self.target(slot, record.page.page_number, before, after)?);
         }
         let f = &leaf.fields;
         let source = self.target(slot, leaf.page.page_number, leaf.page.db_time_before, after)?;

@@ -1,5 +1,6 @@
 //! Redo of a split: all levels of one macro together.
 
+use ese_format::DbTime;
 use ese_log::record::{
     BeforeImage, DatabaseSlot, NodePrefix, PageRecordFlags, Split, SplitOperation, VersionId,
     VersionOperation,
@@ -42,12 +43,7 @@ impl Level<'_> {
 
 impl Redo {
     /// Puts the page of a before-image into `out`, with the counter it had before the change.
-    pub(super) fn image_of(
-        &self,
-        image: &BeforeImage<'_>,
-        before: ese_format::DbTime,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    pub(super) fn image_of(&self, image: &BeforeImage<'_>, before: DbTime, out: &mut Vec<u8>) -> Result<()> {
         let size = self.cache.page_size();
         restore_before_image(image, size, out).map_err(|e| RedoErrorKind::BadImage(e.to_string()))?;
         let bad = |e: PageEditError| RedoErrorKind::BadImage(e.to_string());
@@ -64,8 +60,12 @@ impl Redo {
             return Ok(());
         }
         let mut levels = Vec::with_capacity(records.len());
-        for record in records {
-            levels.push(self.open_level(slot, *record)?);
+        for (index, record) in records.iter().enumerate() {
+            // What the level below says of its parent counts.
+            let before = records
+                .get(index + 1)
+                .map_or(record.page.db_time_before, |child| child.fields.parent_db_time_before);
+            levels.push(self.open_level(slot, *record, before)?);
         }
         // Keys and data of the children outlive the change of their parents: they lie in the records.
         let pointers: Vec<[u8; 4]> = records.iter().map(|r| r.page.page_number.0.to_le_bytes()).collect();
@@ -94,8 +94,8 @@ impl Redo {
         Ok(())
     }
 
-    fn open_level<'a>(&mut self, slot: DatabaseSlot, record: Split<'a>) -> Result<Level<'a>> {
-        let (before, after) = (record.page.db_time_before, record.page.db_time);
+    fn open_level<'a>(&mut self, slot: DatabaseSlot, record: Split<'a>, before: DbTime) -> Result<Level<'a>> {
+        let after = record.page.db_time;
         let f = record.fields;
         let split = self.target(slot, record.page.page_number, before, after)?;
         let mut level = Level { record, split, new: Target::NONE, right: Target::NONE, before: Vec::new() };

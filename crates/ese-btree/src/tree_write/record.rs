@@ -5,9 +5,9 @@ use ese_log::RecordBatch;
 use ese_log::record::{
     BeforeImage, BeforeImageFlags, ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, DatabaseSlot,
     Delete, DiffForm, EmptyPage, EmptyTree, EncodeError, ExtendDatabase, FlagInsert,
-    FlagInsertAndReplaceData, Insert, Macro, MacroInfo, MacroInfo2, Merge, MergeKind, NewPage, NodePrefix,
-    PagePrefix, PageRecordFlags, Record, Replace, SessionId, SetExternalHeader, Split, SplitFields,
-    SplitOperation, TransactionTime, VersionId, make_diff,
+    FlagInsertAndReplaceData, Insert, Macro, MacroInfo, MacroInfo2, Merge, NewPage, NodePrefix, PagePrefix,
+    PageRecordFlags, Record, Replace, SessionId, SetExternalHeader, Split, SplitFields, SplitOperation,
+    TransactionTime, VersionId, make_diff,
 };
 
 use super::change::{convert, multiple_extent, page_prefix, single_extent};
@@ -277,7 +277,7 @@ impl<S: PageStore + ?Sized> Writer<'_, S> {
             let prefix = self.prefix(level.page)?;
             let mut fields = level.fields;
             touched.push(level.page);
-            if let Some(parent) = parent.filter(|_| fields.kind != MergeKind::NONE) {
+            if let Some(parent) = parent {
                 fields.parent_page = parent.page_number;
                 fields.parent_db_time_before = parent.db_time_before;
             }
