@@ -5,9 +5,10 @@ mod live_support;
 
 use std::collections::BTreeSet;
 
+use ese_btree::PageImage;
 use ese_btree::live::{LiveError, LiveSettings, LiveTrees, SeekHow, SlotFacts, Spot, TransactionState};
 use ese_format::{DbTime, JetError, LogPosition, ObjectId, PageNumber, PageSize};
-use ese_log::record::{RecordKind, SessionId};
+use ese_log::record::{DatabaseSlot, RecordKind, SessionId};
 use live_support::{Pair, Random, SLOT, World, assert_same_pages, bytes_of, file_of, new_file, replay};
 
 fn run(seed: u64, page_bytes: u32, cache_bytes: usize, steps: usize, sessions: u16) {
@@ -455,4 +456,45 @@ fn non_unique_trees() {
     let file = file_of(&vec![0; 2 * world.size.len()]);
     replay(&world.log.records(), &file, world.size, false);
     assert_same_pages(&bytes_of(&*file), &bytes_of(&*world.file), world.size);
+}
+
+/// A database is detached while a transaction reads another one: what was deleted is cleaned up all the same, and nothing
+/// is left over that could hit the next database in the slot.
+#[test]
+fn detach_while_others_read() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let other = DatabaseSlot(2);
+    let (_, file) = new_file("/other");
+    trees.attach(other, file, SlotFacts::new(DbTime::START, ObjectId(1))).unwrap();
+    let mut reader = trees.open_session(SessionId(7));
+    let mut t = trees.open_session(SessionId(8));
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..50_u8 {
+        trees.insert(&mut t, tree, &[row], &[row; 40]).unwrap();
+    }
+    trees.commit(&mut t).unwrap();
+    trees.begin(&mut reader, true).unwrap();
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..49_u8 {
+        trees.delete(&mut t, tree, &[row], &[]).unwrap();
+    }
+    trees.commit(&mut t).unwrap();
+    trees.clean_versions(usize::MAX).unwrap();
+    assert_eq!(trees.counters().versions, 49);
+    let facts = trees.detach(SLOT).unwrap();
+    assert_eq!(trees.counters().versions, 0);
+    assert!(matches!(trees.detach(SLOT), Err(LiveError::Slot(SLOT))));
+    // Attached again, by itself, it holds one node.
+    let bytes = bytes_of(&*world.file);
+    trees.attach(SLOT, file_of(&bytes), facts).unwrap();
+    let mut spot = Spot::new();
+    assert!(trees.seek(&t, tree, &[], &[], SeekHow::First, &mut spot).unwrap());
+    assert_eq!(spot.key, [49]);
+    let root = tree.root.root.file_offset(world.size) as usize;
+    let page = PageImage::new(&bytes[root..root + 4096], world.size).unwrap();
+    assert_eq!(page.line_count(), 1);
+    trees.commit(&mut reader).unwrap();
+    trees.abandon(SLOT);
+    assert!(trees.get(&t, tree, &[49], &mut Vec::new()).is_err());
 }

@@ -89,7 +89,7 @@ impl Core {
             cache.set_write_ahead(Some(Arc::new(super::change_log::LogAhead(Arc::clone(log)))));
         }
         Self {
-            newest: settings.newest_transaction,
+            newest: TransactionTime(settings.newest_transaction.0.wrapping_add(3) & !3),
             last_commit: LogPosition::NONE,
             settings,
             log,

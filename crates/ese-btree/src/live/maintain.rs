@@ -1,5 +1,6 @@
 //! Attached databases, pages on their way out, clean-up.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use ese_format::{LogPosition, PageNumber};
@@ -51,14 +52,10 @@ impl LiveTrees {
     /// # Errors
     /// What the log or the file system answers; the slot is not emptied then.
     pub fn detach(&self, slot: DatabaseSlot) -> Result<SlotFacts> {
-        self.clean_versions(usize::MAX)?;
+        self.core.lock().clean_slot(slot)?;
         self.flush(slot)?;
         let mut core = self.core.lock();
         let facts = core.facts(slot)?;
-        core.cleanup.retain(|(_, work)| match work {
-            Cleanup::Version(_) => true,
-            Cleanup::Node { slot: of, .. } => *of != slot,
-        });
         core.cache.abandon(slot);
         if let Some(place) = core.slots.get_mut(usize::from(slot.0)) {
             *place = None;
@@ -69,6 +66,11 @@ impl LiveTrees {
     /// Empties a slot without writing: what has changed is lost, or left to recovery.
     pub fn abandon(&self, slot: DatabaseSlot) {
         let mut core = self.core.lock();
+        for work in core.take_cleanup_of(slot) {
+            if let Cleanup::Version(index) = work {
+                core.versions.remove(index);
+            }
+        }
         core.cache.abandon(slot);
         if let Some(place) = core.slots.get_mut(usize::from(slot.0)) {
             *place = None;
@@ -245,11 +247,53 @@ impl Core {
 
     pub(super) fn clean_versions(&mut self, budget: usize) -> Result<bool> {
         let oldest = self.oldest_reader();
+        self.as_system(|core, system| core.clean_with(system, oldest, budget))
+    }
+
+    /// Cleans up everything of a database that nobody uses any more, whoever reads others.
+    fn clean_slot(&mut self, slot: DatabaseSlot) -> Result<()> {
+        self.slot(slot)?;
+        let all = self.take_cleanup_of(slot);
+        self.as_system(|core, system| {
+            let mut outcome = Ok(());
+            for work in all {
+                // One failure does not keep the rest in memory.
+                let done = core.clean(system, work);
+                outcome = outcome.and(done);
+            }
+            outcome
+        })
+    }
+
+    /// Takes the work that waits for a database out of the list.
+    fn take_cleanup_of(&mut self, slot: DatabaseSlot) -> Vec<Cleanup> {
+        let mut taken = Vec::new();
+        let mut rest = VecDeque::new();
+        for (time, work) in std::mem::take(&mut self.cleanup) {
+            let of = match &work {
+                Cleanup::Version(index) => self.versions.get(*index).map(|v| v.slot),
+                Cleanup::Node { slot, .. } => Some(*slot),
+            };
+            if of == Some(slot) {
+                taken.push(work);
+            } else {
+                rest.push_back((time, work));
+            }
+        }
+        self.cleanup = rest;
+        taken
+    }
+
+    /// Does something in the session of the engine itself; a transaction that it begins is committed.
+    fn as_system<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self, &mut TransactionState) -> Result<T>,
+    ) -> Result<T> {
         let mut system = match self.system.take() {
             Some(system) => system,
             None => self.open_session(self.settings.system_session),
         };
-        let outcome = self.clean_with(&mut system, oldest, budget);
+        let outcome = work(self, &mut system);
         if system.level() > 0 {
             // What was cleaned stays so, even when the rest failed.
             let ended = self.commit(&mut system);
@@ -276,14 +320,16 @@ impl Core {
                 Some(_) => {}
             }
             let Some((_, work)) = self.cleanup.pop_front() else { return Ok(false) };
-            match work {
-                Cleanup::Version(index) => self.clean_version(system, index)?,
-                Cleanup::Node { slot, tree, key, data } => {
-                    self.clean_node(system, slot, &tree, &key, &data)?
-                }
-            }
+            self.clean(system, work)?;
         }
         Ok(self.cleanup.front().is_some_and(|(time, _)| time.is_before(oldest)))
+    }
+
+    fn clean(&mut self, system: &mut TransactionState, work: Cleanup) -> Result<()> {
+        match work {
+            Cleanup::Version(index) => self.clean_version(system, index),
+            Cleanup::Node { slot, tree, key, data } => self.clean_node(system, slot, &tree, &key, &data),
+        }
     }
 
     fn clean_version(&mut self, system: &mut TransactionState, index: u32) -> Result<()> {

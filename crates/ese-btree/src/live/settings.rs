@@ -20,7 +20,7 @@ pub struct LiveSettings {
     /// Most bytes of versions.
     #[doc(alias = "JET_paramMaxVerPages")]
     pub version_store_bytes: usize,
-    /// Newest transaction time of the log so far.
+    /// Newest transaction time of the log so far; a multiple of four.
     pub newest_transaction: TransactionTime,
     /// Session number of the engine's own changes: clean-up. No other session may have it.
     pub system_session: SessionId,
@@ -37,7 +37,7 @@ impl LiveSettings {
             cache_bytes: 64 << 20,
             version_store_bytes: 64 << 20,
             newest_transaction: TransactionTime(0),
-            system_session: SessionId(0xFFFE),
+            system_session: SessionId(2),
             log_version: LogVersion::segments(130, 270),
         }
     }

@@ -157,8 +157,12 @@ impl Core {
         }
         if t.level() == 0 {
             t.read_only = read_only;
-            t.begin = TransactionTime(self.newest.0.wrapping_add(2));
-            let begin = t.begin;
+            // Multiples of four for what may be logged; who only reads stands between them.
+            let begin = TransactionTime(self.newest.0.wrapping_add(if read_only { 2 } else { 4 }));
+            if !read_only {
+                self.newest = begin;
+            }
+            t.begin = begin;
             if let Some(session) = self.open_session_mut(t.token) {
                 session.begin = Some(begin);
             }
