@@ -4,10 +4,13 @@
 mod live_support;
 
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
 
 use ese_btree::PageImage;
 use ese_btree::live::{LiveError, LiveSettings, LiveTrees, SeekHow, SlotFacts, Spot, TransactionState};
 use ese_format::{DbTime, JetError, LogPosition, ObjectId, PageNumber, PageSize};
+use ese_io::{CountingStorage, File, OpenMode, OpenOptions, Operation, Storage};
 use ese_log::record::{DatabaseSlot, RecordKind, SessionId};
 use live_support::{Pair, Random, SLOT, World, assert_same_pages, bytes_of, file_of, new_file, replay};
 
@@ -497,4 +500,47 @@ fn detach_while_others_read() {
     trees.commit(&mut reader).unwrap();
     trees.abandon(SLOT);
     assert!(trees.get(&t, tree, &[49], &mut Vec::new()).is_err());
+}
+
+/// A scan of leaves that lie in order in the file reads them in few calls, and the same nodes; also when a page among them
+/// is damaged: that is reported where it is reached.
+#[test]
+fn scans_read_ahead() {
+    let (storage, file) = new_file("/scan");
+    let world = World::on(Arc::clone(&file), 4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut t = trees.open_session(SessionId(8));
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..20_000_u32 {
+        trees.insert(&mut t, tree, &row.to_be_bytes(), &row.to_le_bytes().repeat(10)).unwrap();
+    }
+    trees.commit(&mut t).unwrap();
+    let facts = trees.detach(SLOT).unwrap();
+    let scan = |file: Arc<dyn File>| {
+        let trees = LiveTrees::new(LiveSettings::new(world.size), None);
+        trees.attach(SLOT, file, facts.clone()).unwrap();
+        let t = trees.open_session(SessionId(1));
+        let mut spot = Spot::new();
+        let mut count = 0_u32;
+        let mut more = trees.seek(&t, tree, &[], &[], SeekHow::First, &mut spot);
+        while more.as_ref().is_ok_and(|more| *more) {
+            assert_eq!(spot.key, count.to_be_bytes());
+            count += 1;
+            more = trees.next(&t, tree, &mut spot);
+        }
+        (count, more)
+    };
+    let counting = CountingStorage::new(storage);
+    let counted = counting.open(Path::new("/scan"), OpenOptions::new(OpenMode::ReadWrite)).unwrap();
+    let (count, end) = scan(counted);
+    assert_eq!((count, end.unwrap()), (20_000, false));
+    let reads = counting.counts().of(Operation::Read).calls;
+    assert!(reads < 60, "{reads} reads");
+    // A leaf somewhere in the middle.
+    let mut bytes = bytes_of(&*file);
+    let middle = bytes.len() / 4096 / 2 * 4096;
+    bytes[middle + 200..middle + 400].fill(0x55);
+    let (count, end) = scan(file_of(&bytes));
+    assert!((1000..20_000).contains(&count), "{count}");
+    assert_eq!(end.unwrap_err().jet_error(), JetError::READ_VERIFY_FAILURE);
 }

@@ -76,6 +76,8 @@ pub(super) struct Core {
     pub(super) scratch_key: Vec<u8>,
     /// The last leaves of trees that were appended to lately.
     pub(super) last_leaves: [Option<LastLeaf>; 8],
+    /// Where a walk through leaves goes on if they lie in order, and how many pages are read at once then.
+    pub(super) read_ahead: (DatabaseSlot, PageNumber, u32),
     /// The page on which a deleted node without versions was met last.
     pub(super) dead_page: Option<(DatabaseSlot, PageNumber)>,
     /// The session of clean-up.
@@ -103,6 +105,7 @@ impl Core {
             scratch: Vec::new(),
             scratch_key: Vec::new(),
             last_leaves: [None; 8],
+            read_ahead: (DatabaseSlot(0), PageNumber::NONE, 1),
             dead_page: None,
             system: None,
         }

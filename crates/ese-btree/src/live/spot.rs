@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use ese_format::{DbTime, PageNumber};
+use ese_log::record::DatabaseSlot;
 
 use super::core::{Core, Result};
 use super::search::{Leaf, Way};
@@ -11,6 +12,9 @@ use super::{LiveError, LiveTrees, TransactionState, Tree};
 use crate::page_cache::FrameId;
 use crate::page_edit::node_flags;
 use crate::tree_write::TreeWriteError;
+
+/// Most pages read at once.
+const MOST_READ_AHEAD: u32 = 32;
 
 /// Which node a [`LiveTrees::seek`] looks for, compared by key and, in trees with non-unique keys, data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,6 +284,9 @@ impl Core {
             return Ok(None);
         }
         self.cache.begin_operation();
+        if direction == Direction::Forwards {
+            self.read_ahead(tree.slot, page);
+        }
         let frame = self.fetch(tree.slot, page)?;
         let image = self.cache.page(frame);
         if image.object() != tree.root.object {
@@ -291,6 +298,19 @@ impl Core {
             Direction::Backwards => image.line_count().saturating_sub(1),
         };
         Ok(Some(Leaf { frame, page, line, exact: true }))
+    }
+
+    /// Reads pages ahead when leaves turn out to lie in order in the file.
+    fn read_ahead(&mut self, slot: DatabaseSlot, page: PageNumber) {
+        if self.cache.holds(slot, page) {
+            return;
+        }
+        let (known, next, window) = self.read_ahead;
+        let window = if known == slot && next == page { (window * 2).min(MOST_READ_AHEAD) } else { 1 };
+        if window > 1 {
+            self.cache.read_ahead(slot, page, window);
+        }
+        self.read_ahead = (slot, PageNumber(page.0.saturating_add(window)), window);
     }
 
     /// As [`enter`](Self::enter), while there are pages `left` that were not visited.

@@ -10,6 +10,7 @@ mod file;
 mod frame;
 mod hash;
 mod prefetch;
+mod read_ahead;
 mod spill;
 mod write;
 
@@ -74,6 +75,7 @@ pub struct PageCache {
     /// Where replay has to begin for the changes made now; none: at their own records.
     replay_start: LogPosition,
     spill: Option<Spill>,
+    read_buffer: Vec<u8>,
     prefetch: Option<Arc<PagePrefetch>>,
 }
 
@@ -101,6 +103,7 @@ impl PageCache {
             changed: BTreeSet::new(),
             replay_start: LogPosition::NONE,
             spill: None,
+            read_buffer: Vec::new(),
             prefetch: None,
         }
     }
