@@ -262,11 +262,8 @@ fn check_column(column: &ColumnSpec) -> Result<(), BuilderError> {
     if flags.contains(ColumnFlags::USER_DEFINED_DEFAULT) {
         return bad(JetError::FEATURE_NOT_AVAILABLE, "callbacks of defaults are not supported");
     }
-    if !kind.is_text_or_binary()
-        && column.placement == ColumnPlacement::Variable
-        && kind.fixed_size().is_none()
-    {
-        return bad(JetError::INVALID_COLUMN_TYPE, "no variable column");
+    if column.placement == ColumnPlacement::Variable && (!kind.is_text_or_binary() || kind.is_long_value()) {
+        return bad(JetError::INVALID_COLUMN_TYPE, "variable columns are of type Text or Binary");
     }
     if kind.is_text_or_binary() && !kind.is_long_value() && !(1..=255).contains(&column.max_size) {
         return bad(JetError::INVALID_PARAMETER, "the largest size is 1 to 255");

@@ -49,11 +49,13 @@ impl ColumnSpec {
         Self::new(name, kind, ColumnPlacement::Fixed, u32::try_from(size).unwrap_or(255))
     }
 
-    /// A variable column of at most `max_size` bytes.
+    /// A variable column of at most `max_size` bytes. Types that have a size have fixed columns instead, as in the engine.
     #[must_use]
     pub fn variable(name: &str, kind: ColumnKind, max_size: u32) -> Self {
-        let max_size = kind.fixed_size().map_or(max_size, |size| size as u32);
-        Self::new(name, kind, ColumnPlacement::Variable, max_size)
+        match kind.fixed_size() {
+            Some(_) => Self::fixed(name, kind),
+            None => Self::new(name, kind, ColumnPlacement::Variable, max_size),
+        }
     }
 
     /// A tagged column without a limit of its own; the only placement of long text and long binary.

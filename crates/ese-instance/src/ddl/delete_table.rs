@@ -2,7 +2,7 @@
 
 use ese_format::{JetError, ObjectId, PageNumber};
 
-use super::catalog_rows::delete_row;
+use super::catalog_rows::{delete_row, delete_shadow_rows};
 use super::object_map::remove_object;
 use super::refuse;
 use crate::catalog::{CatalogRowKind, TableFlags};
@@ -48,6 +48,7 @@ pub(crate) fn delete_table(
                 remove_object(call, database, ObjectId(row.id))?;
             }
         }
+        delete_shadow_rows(call, database, table.object_id())?;
         // The table owns the pages of its indexes and long values.
         let (live, state) = call.parts()?;
         Ok(live.delete_tree(state, &table.tree, PageNumber::DATABASE_ROOT)?)

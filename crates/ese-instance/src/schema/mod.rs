@@ -11,7 +11,7 @@ mod shared;
 mod table;
 
 pub(crate) use cache::{SchemaCache, SchemaEpoch};
-pub(crate) use read::{CatalogTrees, CatalogView, NAME_TREE, ROOTS_TREE};
+pub(crate) use read::{CatalogTrees, CatalogView, NAME_TREE, ROOTS_TREE, rows_prefix};
 pub use shared::TableMode;
 pub(crate) use shared::{OpenedTable, TableShared};
 pub(crate) use table::{IndexSchema, TableSchema, index_tree, long_value_tree};

@@ -40,6 +40,13 @@ impl CatalogTrees {
     }
 }
 
+/// What the keys of all catalog rows of a table begin with.
+pub(crate) fn rows_prefix(table: ObjectId) -> Vec<u8> {
+    let mut prefix = vec![0x7F];
+    prefix.extend_from_slice(&(table.0 ^ 0x8000_0000).to_be_bytes());
+    prefix
+}
+
 /// The catalog of a database as a session sees it.
 pub(crate) struct CatalogView<'a> {
     pub(crate) trees: &'a LiveTrees,
@@ -75,8 +82,7 @@ impl CatalogView<'_> {
         object: ObjectId,
         mut visit: impl FnMut(CatalogRow) -> Result<bool, InstanceError>,
     ) -> Result<(), InstanceError> {
-        let mut prefix = vec![0x7F];
-        prefix.extend_from_slice(&(object.0 ^ 0x8000_0000).to_be_bytes());
+        let prefix = rows_prefix(object);
         let tree = CatalogTrees::of(self.slot).rows;
         let mut spot = Spot::default();
         let mut found = self.trees.seek(self.state, &tree, &prefix, &[], SeekHow::AtLeast, &mut spot)?;
