@@ -415,6 +415,9 @@ impl PageCache {
                 let earlier =
                     !start.is_none() && (frame.first_change.is_none() || start < frame.first_change);
                 if !frame.dirty || earlier {
+                    if frame.dirty {
+                        self.changed.remove(&(frame.first_change, index));
+                    }
                     frame.first_change = start;
                     if !start.is_none() {
                         self.changed.insert((start, index));

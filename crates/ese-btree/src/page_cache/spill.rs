@@ -120,6 +120,7 @@ impl PageCache {
                 first_change: frame.first_change,
                 last_change: frame.last_change,
             };
+            self.changed.remove(&(frame.first_change, hand));
             spill.pages.insert(key(frame.slot, frame.page), spilled);
             let index = self.vacate(hand);
             self.free.push(index);

@@ -258,6 +258,7 @@ impl PageCache {
         self.pages_written += run.len() as u64;
         for &index in run {
             if let Some(frame) = self.frames.get_mut(index) {
+                self.changed.remove(&(frame.first_change, index));
                 frame.dirty = false;
                 frame.last_change = LogPosition::NONE;
                 frame.first_change = LogPosition::NONE;

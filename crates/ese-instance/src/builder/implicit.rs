@@ -150,3 +150,52 @@ fn catalog_rows() -> Vec<CatalogRow> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ese_btree::PageImage;
+    use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
+
+    use super::*;
+
+    /// Pages that nothing has changed since the creation, in databases of Windows 7 with 4 KiB pages: the same.
+    #[test]
+    fn pages_of_real_databases_that_stayed_as_they_were_made() {
+        let size = PageSize::new(4096).unwrap();
+        let storage = MemoryStorage::new();
+        let file = storage.open(Path::new("/d"), OpenOptions::new(OpenMode::CreateNew)).unwrap();
+        file.set_len(2 * 4096).unwrap();
+        create_implicitly(file, size).unwrap();
+        let made = storage.get("/d").unwrap();
+        assert_eq!(made.len(), 258 * 4096);
+        let mut seen = 0;
+        for real in testdata::real_files().into_iter().filter(|f| f.set == "ravendb-dirty-a") {
+            let bytes = testdata::real_bytes(&real).unwrap();
+            if bytes.len() < made.len() {
+                continue;
+            }
+            for page in [1, 2, 5, 11, 12, 25_usize] {
+                let image = |bytes: &'_ [u8]| {
+                    let bytes = bytes[(page + 1) * 4096..][..4096].to_vec();
+                    PageImage::new(bytes, size).unwrap()
+                };
+                let (ours, theirs) = (image(&made), image(&bytes));
+                assert_eq!(ours.db_time(), theirs.db_time(), "page {page}");
+                assert_eq!((ours.flags(), ours.object()), (theirs.flags(), theirs.object()), "page {page}");
+                assert_eq!(ours.external_header(), theirs.external_header(), "page {page}");
+                assert_eq!(ours.line_count(), theirs.line_count(), "page {page}");
+                for line in 0..ours.line_count() {
+                    assert_eq!(
+                        ours.node(line).unwrap(),
+                        theirs.node(line).unwrap(),
+                        "page {page}, line {line}"
+                    );
+                }
+                seen += 1;
+            }
+        }
+        println!("{seen} pages compared");
+    }
+}
