@@ -142,7 +142,24 @@ impl LiveTrees {
     /// # Errors
     /// What the log or the file system answers.
     pub fn write_back(&self, older_than: LogPosition, budget_pages: usize) -> Result<usize> {
-        self.core.lock().write_back(older_than, budget_pages)
+        let (mut frames, position, log) = {
+            let mut core = self.core.lock();
+            let frames = core.prepare_write_back(older_than, budget_pages)?;
+            let position = frames.iter().map(|&frame| core.cache.last_change(frame)).max();
+            (frames, position.unwrap_or_default(), core.log.clone())
+        };
+        if frames.is_empty() {
+            return Ok(0);
+        }
+        // Others go on while the disk works.
+        if let Some(log) = log {
+            log.flush_to(position)?;
+        }
+        let mut core = self.core.lock();
+        core.cache.begin_operation();
+        // What has changed again would have to wait for the log again.
+        frames.retain(|&frame| core.cache.last_change(frame) <= position);
+        Ok(core.cache.write_frames(&frames)?)
     }
 
     /// Forgets versions that nobody can see, at most `budget`, and removes what they kept. Whether there is more to do.
@@ -233,9 +250,18 @@ impl Core {
     }
 
     pub(super) fn write_back(&mut self, older_than: LogPosition, budget: usize) -> Result<usize> {
+        let frames = self.prepare_write_back(older_than, budget)?;
+        Ok(self.cache.write_frames(&frames)?)
+    }
+
+    /// The pages that a write back is to write, with their before-images logged.
+    fn prepare_write_back(&mut self, older_than: LogPosition, budget: usize) -> Result<Vec<FrameId>> {
         self.cache.begin_operation();
         let frames = self.cache.changed_before(older_than, budget);
-        self.write_prepared(&frames)
+        for &frame in &frames {
+            self.log_undo_info(frame)?;
+        }
+        Ok(frames)
     }
 
     fn write_prepared(&mut self, frames: &[FrameId]) -> Result<usize> {

@@ -48,6 +48,11 @@ impl PageCache {
         }
     }
 
+    /// The log must be durable up to this position before the page is written.
+    pub(crate) fn last_change(&self, frame: FrameId) -> LogPosition {
+        self.frames.get(frame.0).map_or(LogPosition::NONE, |f| f.last_change)
+    }
+
     /// Says that the page must not be written before the log is durable up to `position`.
     pub(crate) fn raise_last_change(&mut self, frame: FrameId, position: LogPosition) {
         if let Some(frame) = self.frames.get_mut(frame.0) {
