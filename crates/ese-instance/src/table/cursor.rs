@@ -606,14 +606,16 @@ impl Cursor {
             return Err(TableError::refused(what, JetError::INVALID_BOOKMARK));
         }
         self.reset_for_goto(call)?;
-        self.row.set(bookmark, &[]);
-        self.fresh = None;
-        let reads = Reads { trees: call.trees(), state: call.state()? };
         let plan = Arc::clone(&self.plan);
-        if !plan.rows.refresh(&reads, &mut self.row)? {
-            self.location = Location::OnKey;
+        let reads = Reads { trees: call.trees(), state: call.state()? };
+        let mut row = Place::default();
+        row.set(bookmark, &[]);
+        if !plan.rows.refresh(&reads, &mut row)? {
+            // The cursor stays where it is.
             return Err(TableError::RecordDeleted);
         }
+        self.row = row;
+        self.fresh = None;
         self.location = Location::OnRow;
         let Some(index) = self.index.and_then(|place| plan.secondary.get(place)) else { return Ok(()) };
         let mut key = std::mem::take(&mut self.key_buffer);
