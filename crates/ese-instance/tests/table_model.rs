@@ -216,44 +216,82 @@ fn step(table: &mut Table, model: &mut Model, random: &mut Random) {
     }
 }
 
-fn run(page_size: u32, seed: u64, rounds: usize) {
-    let mut random = Random(seed);
-    let bed = Bed::new(page_size);
-    bed.database.create_table(&spec()).unwrap();
+/// Some transactions, the last of which is left open if it is to be.
+fn work(bed: &Bed, random: &mut Random, model: &mut Model, rounds: usize) {
     let mut table = bed.open("M");
-    let mut model = Model::new();
+    check(&mut table, model);
     for round in 0..rounds {
         let committed = model.clone();
         bed.session.begin().unwrap();
         for _ in 0..random.next(12) {
-            step(&mut table, &mut model, &mut random);
+            step(&mut table, model, random);
         }
         for _ in 0..random.next(3) {
             let before = model.clone();
             bed.session.begin().unwrap();
             for _ in 0..random.next(6) {
-                step(&mut table, &mut model, &mut random);
+                step(&mut table, model, random);
             }
             if random.next(2) == 0 {
                 bed.session.rollback().unwrap();
-                model = before;
+                *model = before;
             } else {
                 bed.session.commit(CommitMode::Durable).unwrap();
             }
         }
         if random.next(5) == 0 {
             bed.session.rollback().unwrap();
-            model = committed;
+            *model = committed;
         } else {
             bed.session.commit(CommitMode::Lazy).unwrap();
         }
         if round % 10 == 0 {
-            check(&mut table, &model);
+            check(&mut table, model);
         }
     }
-    check(&mut table, &model);
-    drop(table);
+    check(&mut table, model);
+}
+
+fn run(page_size: u32, seed: u64, rounds: usize) {
+    let mut random = Random(seed);
+    let bed = Bed::new(page_size);
+    bed.database.create_table(&spec()).unwrap();
+    work(&bed, &mut random, &mut Model::new(), rounds);
     bed.finish();
+}
+
+/// Work, a crash in a transaction, recovery; again and again.
+fn run_crashes(page_size: u32, seed: u64, crashes: usize) {
+    let mut random = Random(seed);
+    let mut bed = Bed::new(page_size);
+    bed.database.create_table(&spec()).unwrap();
+    let mut model = Model::new();
+    for _ in 0..crashes {
+        let rounds = random.next(30) as usize;
+        work(&bed, &mut random, &mut model, rounds);
+        // The last commit reaches the disk, and with it everything before.
+        bed.session.begin().unwrap();
+        let mut table = bed.open("M");
+        step(&mut table, &mut model, &mut random);
+        bed.session.commit(CommitMode::Durable).unwrap();
+        let committed = model.clone();
+        bed.session.begin().unwrap();
+        for _ in 0..random.next(20) {
+            step(&mut table, &mut model, &mut random);
+        }
+        model = committed;
+        drop(table);
+        bed = bed.crash();
+    }
+    work(&bed, &mut random, &mut model, 3);
+    bed.finish();
+}
+
+#[test]
+fn crashes() {
+    run_crashes(4096, 21, 8);
+    run_crashes(8192, 22, 8);
+    run_crashes(32768, 23, 8);
 }
 
 #[test]

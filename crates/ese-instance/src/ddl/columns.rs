@@ -16,6 +16,7 @@ use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::TableSchema;
 use crate::session::SessionCallGuard;
+use crate::table::{TableError, number_rows};
 
 /// Adds a column; its number as the engine's interface gives it. `permitted`: the table was opened so that a fixed
 /// structure may be changed.
@@ -68,6 +69,11 @@ pub(crate) fn add_column(
         })?;
         if spec.flags.contains(ColumnFlags::AUTO_INCREMENT) {
             add_auto_increment(call, database, &table.tree)?;
+            number_rows(call, database, table).map_err(|error| match error {
+                TableError::Instance(error) => *error,
+                TableError::Live(error) => error.into(),
+                error => refuse(table, error.jet_error(), "its rows cannot be numbered"),
+            })?;
         }
         Ok(())
     })?;

@@ -234,7 +234,7 @@ pub(super) fn add_auto_increment(
     }
     let fields = call.trees().root_fields(tree)?;
     let (live, state) = call.parts()?;
-    let fields = RootFields { auto_increment: Some(fields.auto_increment.unwrap_or(1)), ..fields };
+    let fields = RootFields { auto_increment: Some(fields.auto_increment.unwrap_or(0)), ..fields };
     Ok(live.set_root_fields(state, tree, &fields)?)
 }
 

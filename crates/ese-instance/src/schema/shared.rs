@@ -74,6 +74,17 @@ impl TableMode {
     }
 }
 
+/// Numbers of an auto-increment column that are to be given out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NumberReserve {
+    /// The next one; 0 until the table looked for it.
+    pub(crate) next: u64,
+    /// The last one that is reserved.
+    pub(crate) reserved: u64,
+    /// How many were reserved the last time.
+    pub(crate) at_once: u64,
+}
+
 /// What all versions of a table share while its database is attached.
 #[derive(Debug)]
 pub(crate) struct TableShared {
@@ -82,8 +93,8 @@ pub(crate) struct TableShared {
     long_values: RwLock<Option<Tree>>,
     /// Held while the tree of long values is made, so that two sessions do not make two.
     pub(crate) long_values_creation: Mutex<()>,
-    /// Next number of the auto-increment column; `None` until the table looked for it.
-    pub(crate) next_auto_increment: Mutex<Option<u64>>,
+    /// Numbers of the auto-increment column.
+    pub(crate) auto_increment: Mutex<NumberReserve>,
     /// Next number of a long value; `None` until the table looked for it.
     pub(crate) next_long_value: Mutex<Option<u64>>,
     /// Next key of a table without primary index; `None` until the table looked for it.
@@ -146,7 +157,7 @@ impl TableShared {
             state: Mutex::default(),
             long_values: RwLock::new(None),
             long_values_creation: Mutex::new(()),
-            next_auto_increment: Mutex::new(None),
+            auto_increment: Mutex::default(),
             next_long_value: Mutex::new(None),
             next_row: Mutex::new(None),
         })

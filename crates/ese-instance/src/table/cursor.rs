@@ -173,14 +173,14 @@ impl Cursor {
     }
 
     /// The tree that moves go through.
-    fn tree(&self) -> &RowTree {
+    pub(super) fn tree(&self) -> &RowTree {
         match self.index.and_then(|place| self.plan.secondary.get(place)) {
             Some(index) => &index.tree,
             None => &self.plan.rows,
         }
     }
 
-    fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &Place {
         if self.index.is_some() { &self.entry } else { &self.row }
     }
 
@@ -190,7 +190,7 @@ impl Cursor {
     }
 
     /// A tree call at the cursor's place. Moves that find nothing leave the place alone.
-    fn at_place(
+    pub(super) fn at_place(
         &mut self,
         call: &SessionCallGuard<'_>,
         step: impl FnOnce(&RowTree, &Reads<'_>, &mut Place) -> Result<bool>,

@@ -11,6 +11,7 @@
 //! table's tree for them: new ones when they are set, so that they need a transaction; those that a row does not refer to any
 //! more go with the update. Callbacks are not made.
 
+mod auto_increment;
 mod cursor;
 mod enumerate;
 mod error;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use ese_format::KeyFlags;
 
+pub(crate) use auto_increment::number_rows;
 pub use cursor::{RangeFlags, SeekFlags};
 pub use enumerate::{
     EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, RecordSize, RecordSizeFlags,
@@ -100,6 +102,7 @@ impl Table {
     /// Whether rows may be changed through this cursor.
     fn is_updatable(&self) -> bool {
         self.opened.as_ref().is_none_or(|opened| opened.mode().is_updatable())
+            && self.database.as_ref().is_none_or(|database| !database.is_read_only())
     }
 
     /// Another cursor on the same table, before the first row, on the primary index.

@@ -12,6 +12,9 @@ use super::tree::{Place, Reads};
 use super::{PrepareKind, SetFlags, Table};
 use crate::session::SessionCallGuard;
 
+/// Up to so many rows are counted; among more a position is an estimate, as the engine's always are.
+const MOST_COUNTED: u64 = 4096;
+
 /// Where a row is among those of its index.
 #[doc(alias = "JET_RECPOS")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,18 +58,19 @@ impl Cursor {
         result.map(|()| count)
     }
 
-    /// Every node of the current index's tree, counted; and how many come before the current one.
+    /// Where the current row is: counted in a small tree, estimated in a large one.
     fn position(&mut self, call: &mut SessionCallGuard<'_>) -> Result<RecordPosition> {
         self.settle(call)?;
         if !matches!(self.location, Location::OnRow | Location::OnKey) {
             return Err(TableError::NoCurrentRecord);
         }
-        let index = self.index.and_then(|place| self.plan.secondary.get(place));
-        let (tree, here) = match index {
-            Some(index) => (&index.tree, &self.entry),
-            None => (&self.plan.rows, &self.row),
-        };
+        let (tree, here) = (self.tree(), self.place());
         let reads = Reads { trees: call.trees(), state: call.state()? };
+        if let Some((before, total)) = tree.estimate(&reads, here)?
+            && total > MOST_COUNTED
+        {
+            return Ok(RecordPosition { before, total });
+        }
         let mut position = RecordPosition::default();
         let mut place = Place::default();
         let unique = tree.is_unique();
@@ -88,12 +92,18 @@ impl Cursor {
             return Err(TableError::parameter("more rows before than there are"));
         }
         self.reset_for_goto(call)?;
-        let found = self.move_first(call);
-        match found {
+        match self.move_first(call) {
             Err(TableError::NoCurrentRecord) => return Err(TableError::RecordNotFound),
             other => other?,
         }
         let total = self.position(call)?.total;
+        if total > MOST_COUNTED {
+            let (before, all) = (wanted.before, wanted.total.max(1));
+            if self.at_place(call, |tree, reads, place| tree.seek_share(reads, before, all, place))? {
+                return Ok(());
+            }
+            return self.move_last(call);
+        }
         let share = u128::from(wanted.before) * u128::from(total) / u128::from(wanted.total.max(1));
         let skip = u64::try_from(share).unwrap_or(total).min(total.saturating_sub(1));
         for _ in 0..skip {
@@ -117,7 +127,7 @@ impl Table {
         self.call(|cursor, call| cursor.count(call, most))
     }
 
-    /// Where the current row is among those of the current index. It is counted, not estimated.
+    /// Where the current row is among those of the current index: counted in a small table, estimated in a large one.
     ///
     /// # Errors
     /// `NoCurrentRecord`.

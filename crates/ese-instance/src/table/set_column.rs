@@ -839,7 +839,7 @@ fn check_number(plan: &TablePlan, column: &ColumnDefinition, value: &[u8]) -> Re
     if number == 0 {
         return Err(TableError::parameter("0 is never an auto-increment value"));
     }
-    if plan.schema.shared.next_auto_increment.lock().is_none_or(|next| number >= next) {
+    if number >= plan.schema.shared.auto_increment.lock().next {
         let what = "the number was not given out yet";
         return Err(column_error(column, what, JetError::SET_AUTO_INCREMENT_TOO_HIGH));
     }

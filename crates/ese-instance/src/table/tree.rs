@@ -241,6 +241,30 @@ impl RowTree {
         }
     }
 
+    /// About how many nodes are before a place, and about how many there are; `None` where they have to be counted.
+    pub(super) fn estimate(&self, reads: &Reads<'_>, place: &Place) -> Result<Option<(u64, u64)>> {
+        match self {
+            Self::Live(tree) => Ok(Some(reads.trees.fraction(tree, place.key(), place.data())?)),
+            Self::Memory(_) => Ok(None),
+        }
+    }
+
+    /// Goes to a node before which there are about `before` of `total` nodes.
+    pub(super) fn seek_share(
+        &self,
+        reads: &Reads<'_>,
+        before: u64,
+        total: u64,
+        place: &mut Place,
+    ) -> Result<bool> {
+        match self {
+            Self::Live(tree) => {
+                Ok(reads.trees.goto_fraction(reads.state, tree, before, total, &mut place.spot)?)
+            }
+            Self::Memory(_) => Ok(false),
+        }
+    }
+
     /// Reserves the right to change a node.
     pub(super) fn write_lock(
         &self,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ese_btree::live::{LiveError, SeekHow};
 use ese_format::{ColumnState, JetError, LongValueId, RecordView, TaggedValue};
 
+use super::auto_increment::next_auto_increment;
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::LongValueWriter;
 use super::plan::{PlanIndex, TablePlan};
-use super::tree::{Place, Reads, RowTree};
+use super::tree::{Place, Reads};
 use crate::catalog::{ColumnDefinition, ColumnFlags};
 use crate::reader::{ColumnContent, IndexEntries, NullVerdict, column_content};
 use crate::session::SessionCallGuard;
@@ -760,112 +761,4 @@ fn next_row_number(call: &SessionCallGuard<'_>, plan: &TablePlan) -> Result<u32>
     let key = u32::try_from(number).map_err(|_| out)?;
     *next = Some(number + 1);
     Ok(key)
-}
-
-/// The next number of the auto-increment column; `take` it, or only look for it.
-#[doc(alias = "ErrRECIGetAndIncrAutoincrement")]
-pub(super) fn next_auto_increment(
-    call: &mut SessionCallGuard<'_>,
-    plan: &TablePlan,
-    take: bool,
-) -> Result<u64> {
-    let Some((place, column)) =
-        plan.schema.auto_increment.and_then(|place| Some((place, plan.table().columns.get(place)?)))
-    else {
-        return Ok(0);
-    };
-    let shared = Arc::clone(&plan.schema.shared);
-    let mut next = shared.next_auto_increment.lock();
-    let number = match *next {
-        Some(number) => number,
-        None => highest_number(call, plan, place, column)?.saturating_add(1),
-    };
-    let most = if column.slot_size() == 4 { i32::MAX as u64 } else { i64::MAX as u64 };
-    if number > most {
-        let what = "no auto-increment values are left";
-        return Err(TableError::refused(what, JetError::OUT_OF_AUTOINCREMENT_VALUES));
-    }
-    if take {
-        reserve_numbers(call, plan, number)?;
-    }
-    *next = Some(if take { number + 1 } else { number });
-    Ok(number)
-}
-
-/// How many numbers are reserved at once where the root of the table says how far they are given out.
-const BATCH: u64 = 64;
-
-/// Engines of newer formats keep in the root of the table how far numbers were given out. Where they do, they must learn of
-/// ours, or they would give them out again.
-#[doc(alias = "ErrRECILoadAutoIncBatch")]
-fn reserve_numbers(call: &mut SessionCallGuard<'_>, plan: &TablePlan, number: u64) -> Result<()> {
-    let Some(tree) = TablePlan::live_tree(&plan.rows).copied() else { return Ok(()) };
-    if number % BATCH != 1 {
-        return Ok(());
-    }
-    let fields = call.trees().root_fields(&tree)?;
-    if fields.auto_increment.is_none_or(|reserved| reserved >= number + BATCH) {
-        return Ok(());
-    }
-    let fields = ese_format::RootFields { auto_increment: Some(number - 1 + BATCH), ..fields };
-    nested(call, |call| {
-        let (trees, state) = call.parts()?;
-        Ok(trees.set_root_fields(state, &tree, &fields)?)
-    })
-}
-
-/// The highest number that was given out: of the table's root, or of its rows.
-#[doc(alias = "ErrRECIInitAutoIncOldFormat")]
-fn highest_number(
-    call: &SessionCallGuard<'_>,
-    plan: &TablePlan,
-    place: usize,
-    column: &ColumnDefinition,
-) -> Result<u64> {
-    let reads = Reads { trees: call.trees(), state: call.state()? };
-    if let Some(tree) = TablePlan::live_tree(&plan.rows) {
-        // The last one reserved; to the end of a batch, so that the next one reserves another.
-        let reserved = reads.trees.root_fields(tree)?.auto_increment;
-        if let Some(reserved) = reserved {
-            return Ok(reserved.checked_next_multiple_of(BATCH).unwrap_or(reserved));
-        }
-    }
-    let number_of = |row: &[u8]| -> Result<u64> {
-        let view = RecordView::parse(row, plan.page_size)?;
-        Ok(match column_content(plan.table(), &view, place)? {
-            Some(ColumnContent::Value(value)) => {
-                let number = value.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte));
-                // Negative numbers lie below all that are given out.
-                if number >> (8 * column.slot_size().min(8) - 1) == 0 { number } else { 0 }
-            }
-            _ => 0,
-        })
-    };
-    let mut row = Place::default();
-    let sorted = |index: &&PlanIndex| {
-        let definition = plan.table().indexes.get(index.place);
-        let first = definition.and_then(|index| index.segments.first());
-        first.is_some_and(|segment| plan.table().column_of(segment).is_some_and(|(found, _)| found == place))
-    };
-    let by_number = plan.primary.iter().chain(&plan.secondary).find(sorted);
-    if let Some(index) = by_number {
-        let descending = index.segments.first().is_some_and(|segment| segment.descending);
-        let how = if descending { SeekHow::First } else { SeekHow::Last };
-        let mut entry = Place::default();
-        if index.tree.seek(&reads, &[], &[], how, &mut entry)? {
-            let mut bytes = entry.data().to_vec();
-            if index.tree.root() != plan.rows.root() || !matches!(index.tree, RowTree::Live(_)) {
-                plan.rows.get(&reads, entry.data(), &mut bytes)?;
-            }
-            return number_of(&bytes);
-        }
-        return Ok(0);
-    }
-    let mut highest = 0;
-    let mut found = plan.rows.seek(&reads, &[], &[], SeekHow::First, &mut row)?;
-    while found {
-        highest = highest.max(number_of(row.data())?);
-        found = plan.rows.next(&reads, &mut row)?;
-    }
-    Ok(highest)
 }

@@ -6,14 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_instance::{
-    CreateOptions, Database, DatabaseReader, DirtyPolicy, Engine, Environment, FindingSeverity, InitOptions,
-    Instance, ParameterId, Session, Table, TableError, TableMode, TermMode, deep_verify,
+    AttachOptions, CreateOptions, Database, DatabaseReader, DirtyPolicy, Engine, Environment,
+    FindingSeverity, InitOptions, Instance, ParameterId, Session, Table, TableError, TableMode, TermMode,
+    deep_verify,
 };
 use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
 
 pub const DATABASE: &str = "/db/rows.edb";
 
 pub struct Bed {
+    page_size: u32,
+    format: u32,
     pub storage: MemoryStorage,
     pub engine: Engine,
     pub instance: Instance,
@@ -29,6 +32,12 @@ impl Bed {
     pub fn with_format(page_size: u32, format: u32) -> Self {
         let storage = MemoryStorage::new();
         storage.create_directory(Path::new("/db")).unwrap();
+        let (engine, instance, session) = Self::start(&storage, page_size, format);
+        let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+        Self { page_size, format, storage, engine, instance, session, database }
+    }
+
+    fn start(storage: &MemoryStorage, page_size: u32, format: u32) -> (Engine, Instance, Session) {
         let engine = Engine::new(Environment {
             storage: Arc::new(storage.clone()),
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
@@ -44,17 +53,40 @@ impl Bed {
         instance.set_parameter(ParameterId::ENGINE_FORMAT_VERSION, format).unwrap();
         instance.initialize(InitOptions::default()).unwrap();
         let session = instance.begin_session().unwrap();
-        let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
-        Self { storage, engine, instance, session, database }
+        (engine, instance, session)
     }
 
     pub fn open(&self, table: &str) -> Table {
         self.database.open_table(table, TableMode::empty()).unwrap()
     }
 
+    /// Leaves everything as a crash does, and starts again: the logs are replayed.
+    pub fn crash(self) -> Self {
+        let Self { page_size, format, storage, engine, instance, session, database } = self;
+        assert_eq!(instance.terminate(TermMode::Dirty).unwrap_err().jet_error().0, -1116);
+        drop((database, session, instance, engine));
+        Self::reopen(page_size, format, storage, AttachOptions::default())
+    }
+
+    /// Ends cleanly, and attaches the database again.
+    pub fn restart(self, options: AttachOptions) -> Self {
+        let Self { page_size, format, storage, engine: _engine, instance, session, database } = self;
+        drop(database);
+        session.end().unwrap();
+        instance.terminate(TermMode::default()).unwrap();
+        Self::reopen(page_size, format, storage, options)
+    }
+
+    fn reopen(page_size: u32, format: u32, storage: MemoryStorage, options: AttachOptions) -> Self {
+        let (engine, instance, session) = Self::start(&storage, page_size, format);
+        session.attach_database_with(Path::new(DATABASE), &options).unwrap();
+        let database = session.open_database(Path::new(DATABASE)).unwrap();
+        Self { page_size, format, storage, engine, instance, session, database }
+    }
+
     /// Closes everything, and verifies the database deeply.
     pub fn finish(self) {
-        let Self { storage, engine: _engine, instance, session, database } = self;
+        let Self { storage, engine: _engine, instance, session, database, .. } = self;
         drop(database);
         session.end().unwrap();
         instance.terminate(TermMode::default()).unwrap();
