@@ -195,6 +195,20 @@ impl Output<'_> {
     }
 }
 
+/// How many bytes two strings have in common at their beginning.
+fn common_len(a: &[u8], b: &[u8]) -> usize {
+    let (words_a, words_b) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+    for (index, (x, y)) in words_a.iter().zip(words_b).enumerate() {
+        let difference = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if difference != 0 {
+            return index * 8 + (difference.trailing_zeros() / 8) as usize;
+        }
+    }
+    let done = words_a.len().min(words_b.len()) * 8;
+    let rest = |s| <[u8]>::get(s, done..).unwrap_or_default();
+    done + rest(a).iter().zip(rest(b)).take_while(|(x, y)| x == y).count()
+}
+
 /// Earlier positions by the hash of their three bytes.
 struct Chains<'a> {
     data: &'a [u8],
@@ -227,15 +241,23 @@ impl<'a> Chains<'a> {
         let wanted = self.data.get(at..)?;
         let mut candidate = *self.heads.get(self.hash(at)?)?;
         let mut best: Option<(usize, usize)> = None;
+        let mut longest = 0;
         for _ in 0..MAX_CHAIN {
             let position = candidate as usize;
             if candidate == u32::MAX || at - position > WINDOW {
                 break;
             }
             let source = self.data.get(position..)?;
-            let len = source.iter().zip(wanted).take_while(|(a, b)| a == b).count();
-            if len >= MIN_MATCH && best.is_none_or(|(_, longest)| len > longest) {
-                best = Some((at - position, len));
+            // Most candidates end before the longest match so far does.
+            if source.get(longest) == wanted.get(longest) {
+                let len = common_len(source, wanted);
+                if len >= MIN_MATCH && len > longest {
+                    best = Some((at - position, len));
+                    longest = len;
+                    if len == wanted.len() {
+                        break;
+                    }
+                }
             }
             candidate = *self.previous.get(position)?;
         }
