@@ -5,6 +5,7 @@ mod ci;
 mod fuzz;
 #[cfg(test)]
 mod house;
+mod model;
 mod reference;
 mod report;
 mod sort_weights;
@@ -18,6 +19,7 @@ usage: cargo xtask <task>
   ci                                   everything that must hold: format, lints, tests, documentation, fuzz smoke
   fuzz [--seconds N] [--seed N] [--list] [TARGET…]
                                        a longer fuzz run on the stable toolchain (60 seconds a target unless told)
+  model [--operations N] [--seed N]    the engine against a model in memory, with losses of power (1000000 steps unless told)
   bench [FILTER]                       run the benches
   reference                            compare exports and deep verification with every reference case
   sort-weights NLS CODES EXT_CODES     make the table of sort weights anew, see xtask/src/sort_weights.rs";
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let succeeded = match task.as_str() {
         "ci" if rest.is_empty() => ci::run_task(),
         "fuzz" => fuzz::run_task(&rest),
+        "model" => model::run_task(&rest),
         "bench" => bench::run_task(&rest),
         "reference" if rest.is_empty() => reference::run_task(),
         "sort-weights" => match &rest[..] {

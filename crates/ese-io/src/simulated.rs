@@ -14,7 +14,7 @@
 //!    independent.
 //! 5. **Writes that were not synced** survive in any combination, in units of a sector (512 bytes unless told), whatever the
 //!    order they were made in. A sector is old or new, never mixed. A file may have grown without its new bytes: they are
-//!    zeros then.
+//!    zeros then. Files that [keep the order](SimulatedDisk::keep_order) are the exception.
 //! 6. **A failed write or sync** poisons the handle. What a failed sync was to make durable is dropped: a later sync, even
 //!    through another handle, does not bring it to the disk, although it can still be read. (This is what Linux does.)
 //! 7. **After the power is cut** every call of the disk and its files gives [`IoErrorKind::PowerLost`].
@@ -77,6 +77,13 @@ impl SimulatedDisk {
     #[must_use]
     pub fn with_sector_size(bytes: u32) -> Self {
         Self { state: Arc::new(Mutex::new(State::new(bytes.max(1)))) }
+    }
+
+    /// Files created from now on whose names end with `suffix` keep the order of their writes: what survives of them is
+    /// what was written before some moment. Transaction logs need that of a disk where several sectors are written at
+    /// a time: in their format a hole in front of valid data is a damage, not an end.
+    pub fn keep_order(&self, suffix: &str) {
+        self.state.lock().ordered_suffix = Some(suffix.to_owned());
     }
 
     /// Puts a durable file with its missing directories, replacing a file that is there. Not a step.

@@ -9,7 +9,7 @@ use super::core::{Core, Result};
 use super::records::{NodeFacts, replace_record};
 use super::search::{Leaf, Way};
 use super::store::LiveStore;
-use super::version_store::{Change, NewVersion};
+use super::version_store::{Change, NewVersion, Version};
 use super::{LiveError, LiveTrees, TransactionState, Tree};
 use crate::page_edit::{NewNode, PageEditError, PageImage, node_flags, usable_prefix};
 use crate::tree_write::{NodeChange, PageStore, TreeWriteError, TreeWriter};
@@ -580,9 +580,11 @@ impl Core {
 
     fn write_lock(&mut self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
         let (leaf, newest) = self.own(t, tree, key, &[], false)?;
-        // A change of its own that is there already holds the right.
+        // A change of its own that is there already holds the right, unless others may do the same beside it.
         let owner = t.token;
-        if self.versions.chain(newest).any(|v| !v.is_committed() && v.owner == owner) {
+        let holds =
+            |v: &Version| !v.is_committed() && v.owner == owner && !matches!(v.change, Change::Delta { .. });
+        if self.versions.chain(newest).any(holds) {
             return Ok(());
         }
         let id = self.versions.next_id();

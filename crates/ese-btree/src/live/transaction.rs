@@ -7,8 +7,9 @@ use super::core::{Cleanup, Core, OpenSession, Result};
 use super::version_store::Change;
 use super::{LiveError, LiveTrees};
 
-/// Most nested levels.
-const MOST_LEVELS: u8 = 7;
+/// Most nested levels: those of applications, of which there are fewer, and those that calls need for themselves.
+#[doc(alias = "levelMax")]
+const MOST_LEVELS: u8 = 10;
 /// Finished work that makes a commit clean up, and how much it cleans then.
 const CLEANUP_AT: usize = 256;
 
@@ -221,7 +222,8 @@ impl Core {
             }
             let Some(version) = self.versions.get_mut(index) else { continue };
             match version.change {
-                Change::Lock | Change::CreateTree => {
+                // A right that was held keeps those away who began before.
+                Change::CreateTree => {
                     self.versions.remove(index);
                 }
                 _ => {

@@ -1,10 +1,15 @@
 //! Transactions of a session.
 
+use ese_btree::live::LiveError;
 use ese_format::{LogPosition, Signature};
 
 use super::Session;
 use crate::error::InstanceError;
 use crate::state::SessionCall;
+
+/// Most levels that an application nests. Calls that need one for themselves go beyond.
+#[doc(alias = "levelUserMost")]
+const MOST_LEVELS: u8 = 7;
 
 /// When a commit returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,7 +39,15 @@ impl Session {
     /// Refused at the door; `Live` (too deep); `Log` when the disk of the logs is full.
     #[doc(alias = "JetBeginTransaction")]
     pub fn begin(&self) -> Result<(), InstanceError> {
-        self.shared.enter(SessionCall::Ordinary)?.begin(false)
+        self.begin_level(false)
+    }
+
+    fn begin_level(&self, read_only: bool) -> Result<(), InstanceError> {
+        let mut call = self.shared.enter(SessionCall::Ordinary)?;
+        if call.level() >= MOST_LEVELS {
+            return Err(LiveError::TransactionTooDeep { most: MOST_LEVELS }.into());
+        }
+        call.begin(read_only)
     }
 
     /// Begins a transaction that changes nothing; changes in it are refused.
@@ -44,7 +57,7 @@ impl Session {
     #[doc(alias = "JetBeginTransaction2")]
     #[doc(alias = "JET_bitTransactionReadOnly")]
     pub fn begin_read_only(&self) -> Result<(), InstanceError> {
-        self.shared.enter(SessionCall::Ordinary)?.begin(true)
+        self.begin_level(true)
     }
 
     /// Begins a transaction that is rolled back when its guard is dropped.

@@ -1,6 +1,6 @@
 //! What the simulated disk holds: what readers see, what is durable, and in which order the difference came about.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::error::{IoError, IoErrorKind, Operation, Result};
@@ -42,6 +42,9 @@ pub(super) struct PendingName {
 
 pub(super) struct State {
     pub(super) sector: u32,
+    /// How names end whose files keep the order of writes.
+    pub(super) ordered_suffix: Option<String>,
+    pub(super) ordered: HashSet<FileId>,
     pub(super) volatile: Tree<FileId>,
     pub(super) durable: Tree<FileId>,
     pub(super) names: Vec<PendingName>,
@@ -64,6 +67,8 @@ impl State {
         let next_file = files.keys().max().map_or(0, |id| id + 1);
         Self {
             sector,
+            ordered_suffix: None,
+            ordered: HashSet::new(),
             durable: tree.clone(),
             volatile: tree,
             names: Vec::new(),
@@ -144,6 +149,10 @@ impl State {
         self.create(path, Node::File(id))?;
         self.next_file += 1;
         self.files.insert(id, Content::default());
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if self.ordered_suffix.as_ref().is_some_and(|suffix| name.ends_with(suffix)) {
+            self.ordered.insert(id);
+        }
         Ok(id)
     }
 

@@ -16,7 +16,8 @@ pub enum Survival {
     /// Those made before a moment that the seed chooses, as if the disk wrote in order.
     Prefix(u64),
     /// A subset that the seed chooses: writes sector by sector, lengths on their own, names of each directory up to a
-    /// moment of its own.
+    /// moment of its own. Files that [keep the order](crate::SimulatedDisk::keep_order) have the writes up to such a
+    /// moment.
     Torn(u64),
 }
 
@@ -75,7 +76,10 @@ impl State {
             files.insert(*id, Content { volatile: bytes.clone(), durable: bytes, ..Content::default() });
             *id
         });
-        Self::of(self.sector, tree, files)
+        let mut state = Self::of(self.sector, tree, files);
+        state.ordered_suffix.clone_from(&self.ordered_suffix);
+        state.ordered.clone_from(&self.ordered);
+        state
     }
 
     /// Applies the changes numbered below `end`.
@@ -118,6 +122,10 @@ impl State {
         ids.sort_unstable();
         for id in ids {
             let (Some(file), Some(bytes)) = (self.files.get(id), content.get_mut(id)) else { continue };
+            if self.ordered.contains(id) {
+                self.tear_in_order(dice, bytes, &file.pending);
+                continue;
+            }
             let density = [0, 1, 4, 7, 8].get(dice.next() as usize % 5).copied().unwrap_or(4);
             for (_, data) in &file.pending {
                 match data {
@@ -129,6 +137,25 @@ impl State {
                     Data::Write(offset, data) => self.tear(dice, density, bytes, *offset, data),
                 }
             }
+        }
+    }
+
+    /// Makes the changes up to one that the dice choose, of which the first sectors survive.
+    fn tear_in_order(&self, dice: &mut Dice, bytes: &mut SparseBytes, pending: &[(u64, Data)]) {
+        let torn = usize::try_from(dice.next() % (pending.len() as u64 + 1)).unwrap_or(0);
+        for (_, data) in pending.iter().take(torn) {
+            let _ = match data {
+                Data::Write(offset, data) => bytes.write(*offset, data),
+                Data::SetLen(len) => bytes.set_len(*len),
+            };
+        }
+        if let Some((_, Data::Write(offset, data))) = pending.get(torn) {
+            let sector = u64::from(self.sector);
+            let sectors = dice.next() % (data.len() as u64 / sector + 1);
+            // Up to the end of a sector of the file.
+            let len = (sectors * sector).saturating_sub(offset % sector);
+            let first = usize::try_from(len).ok().and_then(|len| data.get(..len)).unwrap_or_default();
+            let _ = bytes.write(*offset, first);
         }
     }
 
