@@ -51,7 +51,7 @@ fn answer<T>(outcome: std::result::Result<T, TableError>) -> Result<Answer<T>> {
             -1102 => Ok(Err(Refusal::Conflict)),
             -1605 => Ok(Err(Refusal::Duplicate)),
             -1601 => Ok(Err(Refusal::Missing)),
-            number => Err(format!("{error} ({number})")),
+            number => Err(format!("{error} ({number}): {error:?}")),
         },
     }
 }
@@ -160,11 +160,13 @@ impl Running {
                 Some([]) => SetFlags::ZERO_LENGTH,
                 _ => SetFlags::empty(),
             };
-            table.set_column(column, value.unwrap_or_default(), flags).map_err(broken)?;
+            table
+                .set_column(column, value.unwrap_or_default(), flags)
+                .map_err(|e| format!("setting column {column} to {:?} bytes: {e}", value.map(<[u8]>::len)))?;
         }
         let outcome = answer(table.update())?.map(|_| ());
         if outcome.is_err() {
-            table.cancel_update().map_err(broken)?;
+            table.cancel_update().map_err(|e| format!("giving up an update: {e}"))?;
         }
         Ok(outcome)
     }

@@ -1,4 +1,5 @@
-//! `engine-model [--operations N] [--seed S]`: the long run. `cargo xtask model` calls it.
+//! `engine-model [--operations N] [--seed S] [--keep DIR]`: the long run. `cargo xtask model` calls it. The files of a run
+//! that shows a difference are put into DIR.
 
 use std::process::ExitCode;
 
@@ -9,14 +10,16 @@ const STEPS: u64 = 50_000;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (mut operations, mut seed) = (1_000_000, 1);
+    let (mut operations, mut seed, mut keep) = (1_000_000, 1, None);
     while let Some(name) = arguments.next() {
-        let value = arguments.next().and_then(|value| value.parse().ok());
-        match (name.as_str(), value) {
-            ("--operations", Some(value)) => operations = value,
-            ("--seed", Some(value)) => seed = value,
+        let value = arguments.next();
+        let number = value.as_ref().and_then(|value| value.parse().ok());
+        match (name.as_str(), value, number) {
+            ("--operations", _, Some(number)) => operations = number,
+            ("--seed", _, Some(number)) => seed = number,
+            ("--keep", Some(value), _) => keep = Some(std::path::PathBuf::from(value)),
             _ => {
-                eprintln!("usage: engine-model [--operations N] [--seed S]");
+                eprintln!("usage: engine-model [--operations N] [--seed S] [--keep DIR]");
                 return ExitCode::from(2);
             }
         }
@@ -36,6 +39,14 @@ fn main() -> ExitCode {
             Ok(report) => all = all.plus(report),
             Err(difference) => {
                 println!("DIFFERENCE {difference}");
+                if let Some(keep) = keep {
+                    for (path, bytes) in &difference.files {
+                        let target = keep.join(path.file_name().unwrap_or_default());
+                        if let Err(error) = std::fs::write(&target, bytes) {
+                            eprintln!("{}: {error}", target.display());
+                        }
+                    }
+                }
                 return ExitCode::from(1);
             }
         }

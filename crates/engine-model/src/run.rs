@@ -1,9 +1,10 @@
 //! The loop: choose, do it on both sides, compare.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use ese_instance::{CommitMode, TermMode};
-use ese_io::{SimulatedDisk, Survival};
+use ese_io::{SimulatedDisk, Storage, Survival};
 
 use crate::dice::Dice;
 use crate::engine::{Answer, Running, verify_deeply};
@@ -79,6 +80,8 @@ pub struct Difference {
     pub operation: u64,
     /// What it is.
     pub what: String,
+    /// What lies on the disk.
+    pub files: Vec<(PathBuf, Vec<u8>)>,
 }
 
 impl std::fmt::Display for Difference {
@@ -119,8 +122,13 @@ pub fn run(options: Options) -> Result<Report, Difference> {
     // Its directory is there for good.
     world.disk.put("/db/README", b"the model's database");
     let outcome = world.work();
-    outcome.map_err(|what| Difference { options, operation: world.report.operations, what })?;
-    Ok(world.report)
+    match outcome {
+        Ok(()) => Ok(world.report),
+        Err(what) => {
+            let files = world.files();
+            Err(Difference { options, operation: world.report.operations, what, files })
+        }
+    }
 }
 
 impl World {
@@ -155,6 +163,14 @@ impl World {
             Err(_) if !self.disk.has_power() => self.reboot(),
             other => other,
         }
+    }
+
+    fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let entries = self.disk.reboot().list(Path::new("/db")).unwrap_or_default();
+        entries
+            .into_iter()
+            .filter_map(|entry| Some((entry.path.clone(), self.disk.get(&entry.path)?)))
+            .collect()
     }
 
     fn start(&mut self) -> Result<(), String> {

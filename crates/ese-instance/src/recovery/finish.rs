@@ -148,8 +148,11 @@ impl Replay<'_> {
     /// Takes back what did not commit, closes the databases, and ends the log in order.
     fn undo_and_close(&mut self, start: LogPosition) -> Result<(), RecoveryError> {
         // An instance that ended in order left nothing to do, and nothing is logged.
-        if self.ended && self.ended_in_current && self.slots.is_empty() {
-            return self.write_checkpoint(self.position, &[]);
+        if let Some(end) = self.ended
+            && self.ended_in_current
+            && self.slots.is_empty()
+        {
+            return self.write_checkpoint(end, &[]);
         }
         let mut log = self.open_log(self.checkpoint)?;
         let header = log.header();

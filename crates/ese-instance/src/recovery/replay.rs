@@ -54,8 +54,8 @@ pub(super) struct Replay<'r> {
     pub(super) generation_created: LogTime,
     /// Position of the last ShutDownMark since an instance began.
     pub(super) shut_down_mark: Option<LogPosition>,
-    /// Whether nothing but fill followed the record that ended an instance.
-    pub(super) ended: bool,
+    /// The record that ended an instance, when nothing but fill followed it.
+    pub(super) ended: Option<LogPosition>,
     /// Whether the last record that is no fill was a ShutDownMark.
     pub(super) last_was_shut_down_mark: bool,
     /// Databases that were detached on the way.
@@ -113,7 +113,7 @@ impl<'r> Replay<'r> {
             generation: header.generation(),
             generation_created: header.create_time(),
             shut_down_mark: None,
-            ended: false,
+            ended: None,
             last_was_shut_down_mark: false,
             detached: Vec::new(),
             last_log: None,
@@ -326,7 +326,7 @@ impl<'r> Replay<'r> {
         let record = Record::decode(bytes)
             .map_err(|e| ese_btree::RedoError { position, kind: ese_btree::RedoErrorKind::Record(e) })?;
         if !matches!(record, Record::Nop | Record::Nop2(_) | Record::Checksum(_)) {
-            self.ended = false;
+            self.ended = None;
             self.last_was_shut_down_mark = false;
         }
         if self.redo.apply_record(&record, bytes, position)? == Handled::Done {
@@ -345,7 +345,7 @@ impl<'r> Replay<'r> {
             }
             Record::RecoveryQuitKeepAttachments(_) => {
                 self.redo.end_sessions();
-                self.ended = true;
+                self.ended = Some(position);
             }
             Record::ShutDownMark => {
                 self.shut_down_mark = Some(position);
@@ -445,7 +445,7 @@ impl<'r> Replay<'r> {
             self.detach(slot, at)?;
         }
         self.shut_down_mark = None;
-        self.ended = true;
+        self.ended = Some(position);
         Ok(())
     }
 
