@@ -107,6 +107,29 @@ impl LiveTrees {
         Ok(found)
     }
 
+    /// The key of the last node of a tree in `key`, whoever sees it and whether or not it is deleted: for numbers that
+    /// must not be given twice. False when the tree has no node.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn last_key(&self, tree: &Tree, key: &mut Vec<u8>) -> Result<bool> {
+        let mut core = self.core.lock();
+        let mut leaf = core.descend_in(tree.slot, &tree.root, Way::Last)?;
+        loop {
+            let image = core.cache.page(leaf.frame);
+            if let Some(line) = image.line_count().checked_sub(1) {
+                key.clear();
+                image.node(line).map_err(LiveError::edit(leaf.page))?.push_key(key);
+                return Ok(true);
+            }
+            let previous = image.previous();
+            match core.enter(tree, previous, Direction::Backwards)? {
+                Some(before) => leaf = before,
+                None => return Ok(false),
+            }
+        }
+    }
+
     /// Looks for a node and makes `spot` stand there. False, and the spot stays, when the transaction sees none.
     ///
     /// # Errors

@@ -390,11 +390,12 @@ impl LongValueWriter<'_> {
 
 /// The highest id in a tree of long values; 0 when it is empty.
 pub(super) fn highest_id(reads: &Reads<'_>, tree: &RowTree) -> Result<u64> {
-    let mut place = Place::default();
-    if !tree.seek(reads, &[], &[], SeekHow::Last, &mut place)? {
+    let mut key = Vec::new();
+    // Deleted ones count: others may still see them.
+    if !tree.last_key(reads, &mut key)? {
         return Ok(0);
     }
-    Ok(LongValueKey::decode(KeyParts::whole(place.key()))?.id.0)
+    Ok(LongValueKey::decode(KeyParts::whole(&key))?.id.0)
 }
 
 /// Refuses a size that no value may have.

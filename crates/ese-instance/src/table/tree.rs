@@ -128,6 +128,20 @@ impl RowTree {
         }
     }
 
+    /// The key of the last node, seen or not.
+    pub(super) fn last_key(&self, reads: &Reads<'_>, key: &mut Vec<u8>) -> Result<bool> {
+        match self {
+            Self::Live(tree) => Ok(reads.trees.last_key(tree, key)?),
+            Self::Memory(tree) => {
+                let tree = tree.lock();
+                let last = tree.nodes.last_key_value();
+                key.clear();
+                key.extend_from_slice(last.map_or(&[], |((last, _), _)| last));
+                Ok(last.is_some())
+            }
+        }
+    }
+
     pub(super) fn next(&self, reads: &Reads<'_>, place: &mut Place) -> Result<bool> {
         match self {
             Self::Live(tree) => Ok(reads.trees.next(reads.state, tree, &mut place.spot)?),
