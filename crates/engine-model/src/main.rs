@@ -32,8 +32,17 @@ fn main() -> ExitCode {
             operations: STEPS.min(operations - all.operations),
             page_size,
             sessions: 2 + (seed % 5) as usize,
-            keys: [60, 400, 3000][(seed % 3) as usize],
-            crash_every: [0, 200, 1000, 5000][(seed / 4 % 4) as usize],
+            keys: match seed % 3 {
+                0 => 60,
+                1 => 400,
+                _ => 3000,
+            },
+            crash_every: match seed / 4 % 4 {
+                0 => 0,
+                1 => 200,
+                2 => 1000,
+                _ => 5000,
+            },
         };
         match run(options) {
             Ok(report) => all = all.plus(report),
