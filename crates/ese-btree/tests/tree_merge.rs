@@ -59,12 +59,14 @@ fn all_deleted_in_several_orders() {
 #[derive(Clone, Debug)]
 enum Step {
     Insert(u16, u16),
+    Replace(u16, u16),
     DeleteRun(u16, u8),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let one = prop_oneof![
         3 => (any::<u16>(), 20..300_u16).prop_map(|(a, b)| Step::Insert(a, b)),
+        1 => (any::<u16>(), 1..900_u16).prop_map(|(a, b)| Step::Replace(a, b)),
         1 => (any::<u16>(), any::<u8>()).prop_map(|(a, b)| Step::DeleteRun(a, b)),
     ];
     prop::collection::vec(one, 1..600)
@@ -73,8 +75,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(30))]
     #[test]
-    fn runs_of_deletes_among_inserts(steps in steps(), non_unique: bool, long: bool) {
-        let mut db = Database::new(4096);
+    fn runs_of_deletes_among_inserts(steps in steps(), non_unique: bool, long: bool, size in 0..6_u32) {
+        // Small pages oftener: more of them.
+        let mut db = Database::new([4096, 4096, 4096, 8192, 16384, 32768][size as usize]);
         let flags = if non_unique { page_flags::NON_UNIQUE_KEYS | page_flags_index() } else { 0 };
         let tree = db.writer.create_tree(PageNumber(1), ObjectId(7), flags, 1, false, None).unwrap();
         let mut model = std::collections::BTreeMap::new();
@@ -95,6 +98,14 @@ proptest! {
                         v.insert(data);
                     }
                 }
+                Step::Replace(start, size) if !non_unique => {
+                    let from = (key_of(u32::from(start), len), Vec::new());
+                    if let Some((place, data)) = model.range_mut(from..).next() {
+                        *data = vec![8; usize::from(size)];
+                        db.writer.replace(&tree, &place.0, data).unwrap();
+                    }
+                }
+                Step::Replace(..) => {}
                 Step::DeleteRun(start, count) => {
                     let from = (key_of(u32::from(start) % if non_unique { 7 } else { 0xFFFF }, len), Vec::new());
                     let gone: Vec<_> = model.range(from..).take(usize::from(count)).map(|(k, _)| k.clone()).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ese_btree::{
     PageImage, Redo, RedoDatabase, RedoError, TreeRoot, make_before_image, page_flags, restore_before_image,
 };
-use ese_format::{LogPosition, ObjectId, PageNumber, PageSize};
+use ese_format::{DbTime, LogPosition, ObjectId, PageNumber, PageSize};
 use ese_log::record::{BeforeImage, FreedTreeKind, Merge, Record, Split, TransactionTime};
 use tree_support::{Database, SLOT, Walk, file, key_of};
 
@@ -272,4 +272,33 @@ fn falsify(log: &[Vec<u8>], size: PageSize) -> Vec<Vec<u8>> {
             _ => bytes.clone(),
         })
         .collect()
+}
+
+/// While the engine replays the creation of a database its own counter rises with each new page; a page whose value is not
+/// below that of the split would be taken for one that has the split already.
+#[test]
+fn the_counter_leaves_room_for_the_engines_own() {
+    let mut db = Database::new(4096);
+    let first = db.writer.store().log.iter().find_map(|r| match Record::decode(r) {
+        Ok(Record::CreateMultipleExtentFdp(r)) => Some(r.page.db_time.0),
+        _ => None,
+    });
+    assert_eq!(first, Some(73), "as in every database that the engine creates");
+    let table = db.writer.create_tree(PageNumber(1), ObjectId(7), 0, 1, false, None).unwrap();
+    fill(&mut db, &table, 600, 100);
+    let (mut before, mut splits) = (0, 0);
+    for bytes in &db.writer.store().log {
+        match Record::decode(bytes).unwrap() {
+            Record::MacroBegin(r) => {
+                assert!(r.db_time.0 > before + 2, "a split at {} after {before}", r.db_time);
+                splits += 1;
+            }
+            Record::Insert(r) if r.node.page.db_time_before != DbTime::NIL => before = r.node.page.db_time.0,
+            Record::Replace(r) => before = r.node.page.db_time.0,
+            Record::SetExternalHeader(r) => before = r.node.page.db_time.0,
+            Record::NewPage(r) => before = r.db_time.0,
+            _ => {}
+        }
+    }
+    assert!(splits > 10);
 }
