@@ -304,6 +304,12 @@ pub enum InstanceError {
         /// What.
         what: &'static str,
     },
+    /// The database has a newer format than the instance is asked to write.
+    #[error("{} has a newer format than the engine format version that was asked for", path.display())]
+    FormatTooHigh {
+        /// The database.
+        path: PathBuf,
+    },
     /// Something the instance cannot do.
     #[error("not supported: {what}")]
     Unsupported {
@@ -401,6 +407,9 @@ impl InstanceError {
             Self::IndexNotFound { .. } => JetError::INDEX_NOT_FOUND,
             Self::Structure { error, .. } => *error,
             Self::FormatTooLow { .. } => JetError::ENGINE_FORMAT_VERSION_PARAM_TOO_LOW_FOR_REQUESTED_FEATURE,
+            Self::FormatTooHigh { .. } => {
+                JetError::ENGINE_FORMAT_VERSION_SPECIFIED_TOO_LOW_FOR_DATABASE_VERSION
+            }
             Self::Unsupported { .. } => JetError::DISABLED_FUNCTIONALITY,
         }
     }

@@ -11,7 +11,6 @@ mod builder;
 mod catalog;
 mod creation;
 mod database;
-#[allow(dead_code, unused_imports, reason = "what cursors need is used by the next floor")]
 mod ddl;
 mod deep;
 mod engine;
@@ -24,9 +23,7 @@ mod open_database;
 mod parameter;
 mod reader;
 pub mod recovery;
-#[allow(dead_code, unused_imports, reason = "what cursors need is used by the next floor")]
 mod schema;
-#[allow(dead_code, reason = "what cursors need is used by the next floor")]
 mod session;
 mod state;
 mod table;

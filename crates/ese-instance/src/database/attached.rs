@@ -139,9 +139,9 @@ impl AttachedDatabase {
         }
     }
 
-    /// Whether a session has the database open.
+    /// Whether a session has the database, or a table of it, open.
     pub(crate) fn is_open(&self) -> bool {
-        !self.opens.lock().sessions.is_empty()
+        !self.opens.lock().sessions.is_empty() || self.schemas.cursors() > 0
     }
 
     /// Brings the counters of the header in memory up to what the pages have.

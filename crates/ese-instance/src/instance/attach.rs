@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ese_btree::PageWriteGate;
 use ese_btree::live::{LiveTrees, SlotFacts};
-use ese_format::{DatabaseHeader, JetError, LogGeneration, LogPosition, PageNumber};
+use ese_format::{DatabaseHeader, EngineFormatSetting, JetError, LogGeneration, LogPosition, PageNumber};
 use ese_io::{File, Lock, OpenMode, OpenOptions};
 use ese_log::record::{
     AttachDatabase, DatabaseRecordFlags, DatabaseSlot, DetachDatabase, Record, SessionId, SetDatabaseVersion,
@@ -20,6 +20,7 @@ use crate::database::{
 use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::log::InstanceLog;
+use crate::parameter::ParameterId;
 use crate::state::{EntryError, SessionCall};
 
 /// Slots for databases: 1 to 6; 0 is the temporary database's.
@@ -162,6 +163,13 @@ impl Instance {
             }
             InstanceError::Header { path: path(), error }
         })?;
+        let number = self.parameters().number(ParameterId::ENGINE_FORMAT_VERSION);
+        let setting = EngineFormatSetting::from_parameter(u32::try_from(number).unwrap_or(u32::MAX));
+        if let EngineFormatSetting::Exactly(version) = setting
+            && version.versions().is_ok_and(|known| known.database < header.version())
+        {
+            return Err(InstanceError::FormatTooHigh { path: path() });
+        }
         for (field, zero) in
             [("dbtimeDirtied", header.db_time().0 == 0), ("objidLast", header.last_object_id().0 == 0)]
         {

@@ -1,4 +1,6 @@
-//! The temporary database: slot 0, never logged, gone with the instance.
+//! The temporary database: slot 0, never logged, gone with the instance. Temporary tables live in memory so far; those that
+//! outgrow it will be made there.
+#![allow(dead_code, reason = "no temporary table asks for it yet")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,7 +26,6 @@ impl Instance {
     ///
     /// # Errors
     /// `Unsupported` when the parameter `MaxTemporaryTables` is 0; a storage error; `Live`.
-    #[allow(dead_code, reason = "used by temporary tables")]
     pub(crate) fn ensure_temporary_database(&self) -> Result<DatabaseSlot, InstanceError> {
         let _slots = self.shared.slots.lock();
         let (path, trees) = {

@@ -15,8 +15,7 @@ use ese_format::{
 use ese_io::{File, Storage};
 use ese_log::record::Record;
 use ese_log::{
-    AppendOptions, Appended, CheckpointError, LogError, LogFile, LogNames, LogSet, LogSpace, LogWriter,
-    RecordBatch,
+    AppendOptions, Appended, CheckpointError, LogError, LogFile, LogNames, LogSet, LogWriter, RecordBatch,
 };
 
 use parking_lot::Mutex;
@@ -127,11 +126,13 @@ impl InstanceLog {
     /// `Log` when it is full, until it has room again.
     #[doc(alias = "ErrLGCheckState")]
     pub(crate) fn check_space(&self) -> Result<(), InstanceError> {
-        if self.writer.space() == LogSpace::Normal {
-            Ok(())
-        } else {
-            self.writer.check_space().map_err(log_error)
+        // Asking the writer would wait for whoever is writing.
+        if !self.state.is_low_on_space() {
+            return Ok(());
         }
+        self.writer.check_space().map_err(log_error)?;
+        self.state.has_space();
+        Ok(())
     }
 
     /// Bytes of log between two positions.

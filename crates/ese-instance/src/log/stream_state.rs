@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ese_format::{
     AttachmentEntry, Checkpoint, LogGeneration, LogHeader, LogPosition, LogTime, RawLogParameters, Signature,
@@ -25,6 +26,8 @@ pub(super) struct StreamState {
     checkpoint: Mutex<CheckpointState>,
     /// Lowest generation that a backup needs.
     backup_floor: Mutex<Option<LogGeneration>>,
+    /// A reserve log was used, or could not be made.
+    low_on_space: AtomicBool,
 }
 
 struct CheckpointState {
@@ -59,6 +62,7 @@ impl StreamState {
             databases: Mutex::default(),
             checkpoint: Mutex::new(CheckpointState { file, checkpoint, written }),
             backup_floor: Mutex::new(None),
+            low_on_space: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +77,16 @@ impl StreamState {
     /// The checkpoint as it is known in memory.
     pub(super) fn position(&self) -> LogPosition {
         self.checkpoint.lock().checkpoint.position()
+    }
+
+    /// Whether the disk of the logs was last seen full.
+    pub(super) fn is_low_on_space(&self) -> bool {
+        self.low_on_space.load(Ordering::Acquire)
+    }
+
+    /// The disk has room again.
+    pub(super) fn has_space(&self) {
+        self.low_on_space.store(false, Ordering::Release);
     }
 
     pub(super) fn keep_from(&self, generation: Option<LogGeneration>) {
@@ -193,7 +207,12 @@ impl LogEnvironment for StreamState {
                 EventId::LOG_DOWN,
                 [directory.display().to_string(), error.jet_error().0.to_string()],
             ),
-            other => tracing::info!(target: "ese::event", event = ?other, "log"),
+            other => {
+                if matches!(other, LogEvent::LowDiskSpace | LogEvent::DiskFull { .. }) {
+                    self.low_on_space.store(true, Ordering::Release);
+                }
+                tracing::info!(target: "ese::event", event = ?other, "log");
+            }
         }
     }
 }

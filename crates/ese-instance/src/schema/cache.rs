@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use ese_format::ObjectId;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -45,6 +45,7 @@ impl SchemaEpoch {
 #[derive(Debug, Default)]
 pub(crate) struct SchemaCache {
     inner: Mutex<Inner>,
+    cursors: Arc<AtomicUsize>,
 }
 
 #[derive(Debug, Default)]
@@ -88,9 +89,14 @@ impl SchemaCache {
         }
     }
 
+    /// How many cursors there are on tables of the database.
+    pub(crate) fn cursors(&self) -> usize {
+        self.cursors.load(Ordering::Acquire)
+    }
+
     /// What all versions of a table share.
     pub(crate) fn shared(&self, object: ObjectId) -> Arc<TableShared> {
         let mut inner = self.inner.lock();
-        Arc::clone(inner.shared.entry(object).or_insert_with(|| TableShared::new(object)))
+        Arc::clone(inner.shared.entry(object).or_insert_with(|| TableShared::new(object, &self.cursors)))
     }
 }

@@ -10,7 +10,7 @@ use ese_log::record::DatabaseSlot;
 use super::{SchemaCache, TableSchema};
 use crate::catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogRow, CatalogRowKind,
-    TableBuilder, TableDefinition, TableFlags, decode_windows_1252, encode_windows_1252,
+    TableBuilder, TableFlags, decode_windows_1252, encode_windows_1252,
 };
 use crate::error::InstanceError;
 use crate::reader::TableEntry;
@@ -166,20 +166,10 @@ impl CatalogView<'_> {
         {
             // A template is derived from nothing: no chain, no circle.
             let definition = rows.finish(None)?;
-            template = Some(self.assemble(definition, None, cache, epoch));
+            template = Some(definition);
         }
-        let definition = builder.finish(template.as_ref().map(|t| &t.definition))?;
-        Ok(Some(self.assemble(definition, template, cache, epoch)))
-    }
-
-    fn assemble(
-        &self,
-        definition: TableDefinition,
-        template: Option<Arc<TableSchema>>,
-        cache: &SchemaCache,
-        epoch: u64,
-    ) -> Arc<TableSchema> {
+        let definition = builder.finish(template.as_ref())?;
         let shared = cache.shared(definition.object_id);
-        Arc::new(TableSchema::new(self.slot, definition, template, shared, epoch))
+        Ok(Some(Arc::new(TableSchema::new(self.slot, definition, shared, epoch))))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ese_btree::live::Tree;
 use ese_format::ObjectId;
@@ -89,6 +90,8 @@ pub(crate) struct NumberReserve {
 #[derive(Debug)]
 pub(crate) struct TableShared {
     object: ObjectId,
+    /// How many cursors there are on all tables of the database.
+    cursors: Arc<AtomicUsize>,
     state: Mutex<State>,
     long_values: RwLock<Option<Tree>>,
     /// Held while the tree of long values is made, so that two sessions do not make two.
@@ -137,23 +140,20 @@ impl OpenedTable {
     pub(crate) const fn mode(&self) -> TableMode {
         self.mode
     }
-
-    /// Whether its session has the table for itself.
-    pub(crate) const fn is_exclusive(&self) -> bool {
-        self.mode.contains(TableMode::DENY_READ)
-    }
 }
 
 impl Drop for OpenedTable {
     fn drop(&mut self) {
+        self.shared.cursors.fetch_sub(1, Ordering::AcqRel);
         self.shared.state.lock().opens.retain(|open| open.id != self.id);
     }
 }
 
 impl TableShared {
-    pub(crate) fn new(object: ObjectId) -> Arc<Self> {
+    pub(crate) fn new(object: ObjectId, cursors: &Arc<AtomicUsize>) -> Arc<Self> {
         Arc::new(Self {
             object,
+            cursors: Arc::clone(cursors),
             state: Mutex::default(),
             long_values: RwLock::new(None),
             long_values_creation: Mutex::new(()),
@@ -161,11 +161,6 @@ impl TableShared {
             next_long_value: Mutex::new(None),
             next_row: Mutex::new(None),
         })
-    }
-
-    /// Object id.
-    pub(crate) const fn object(&self) -> ObjectId {
-        self.object
     }
 
     /// The tree of long values.
@@ -225,6 +220,7 @@ impl TableShared {
         state.last_open += 1;
         let id = state.last_open;
         state.opens.push(Open { id, session, mode });
+        self.cursors.fetch_add(1, Ordering::AcqRel);
         Ok(OpenedTable { shared: Arc::clone(self), id, mode })
     }
 
@@ -316,7 +312,7 @@ mod tests {
 
     #[test]
     fn locks_of_tables() {
-        let table = TableShared::new(ObjectId(8));
+        let table = TableShared::new(ObjectId(8), &Arc::default());
         let open = |session, mode| table.open("t", session, mode, false);
         let plain = open(A, TableMode::empty()).unwrap();
         assert_eq!(number(open(B, TableMode::DENY_READ)), -1304);
@@ -343,7 +339,7 @@ mod tests {
 
     #[test]
     fn structure_and_rows_exclude_each_other() {
-        let table = TableShared::new(ObjectId(8));
+        let table = TableShared::new(ObjectId(8), &Arc::default());
         table.begin_update(A, 1).unwrap();
         assert_eq!(number(table.begin_structure_change(B, 1)), -1102);
         table.begin_structure_change(A, 1).unwrap();

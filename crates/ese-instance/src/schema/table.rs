@@ -24,8 +24,6 @@ pub(crate) struct TableSchema {
     pub(crate) tree: Tree,
     /// All indexes, in the definition's order; the primary one has the table's own tree.
     pub(crate) indexes: Vec<Arc<IndexSchema>>,
-    /// The template of a derived table.
-    pub(crate) template: Option<Arc<TableSchema>>,
     /// What all versions of the table share.
     pub(crate) shared: Arc<TableShared>,
     /// Schema epoch at which this version was read: while it is the session's, nothing can have changed.
@@ -64,7 +62,6 @@ impl TableSchema {
     pub(crate) fn new(
         slot: DatabaseSlot,
         definition: TableDefinition,
-        template: Option<Arc<TableSchema>>,
         shared: Arc<TableShared>,
         epoch: u64,
     ) -> Self {
@@ -87,7 +84,6 @@ impl TableSchema {
             definition,
             tree,
             indexes,
-            template,
             shared,
             epoch,
         }
@@ -125,11 +121,6 @@ impl TableSchema {
     /// The primary index, unless rows are in the order of their insertion.
     pub(crate) fn primary(&self) -> Option<&Arc<IndexSchema>> {
         self.indexes.iter().find(|index| index.definition.is_primary())
-    }
-
-    /// The other indexes.
-    pub(crate) fn secondary(&self) -> impl Iterator<Item = &Arc<IndexSchema>> {
-        self.indexes.iter().filter(|index| !index.definition.is_primary())
     }
 
     /// The tree of long values, once there is one.

@@ -165,7 +165,7 @@ impl SessionCallGuard<'_> {
         let outermost = self.level() == 0;
         if outermost
             && !read_only
-            && let Some(log) = self.session.instance.log()
+            && let Some(log) = &self.session.log
         {
             log.check_space()?;
         }

@@ -54,6 +54,7 @@ use parking_lot::Mutex;
 
 use crate::error::InstanceError;
 use crate::instance::Instance;
+use crate::log::InstanceLog;
 use crate::state::SessionCall;
 
 /// A session of an instance.
@@ -69,6 +70,8 @@ pub struct Session {
 pub(crate) struct SessionShared {
     pub(crate) instance: Instance,
     pub(crate) trees: Arc<LiveTrees>,
+    /// None when the instance does not log.
+    pub(crate) log: Option<Arc<InstanceLog>>,
     pub(crate) id: SessionId,
     /// Levels of transactions it is in, for those who count.
     level: AtomicU8,
@@ -101,11 +104,13 @@ impl Instance {
     /// A session without a look at the door: for the instance's own work.
     pub(crate) fn new_session(&self) -> Result<Session, InstanceError> {
         let (trees, sessions) = self.live().ok_or(crate::state::EntryError::NotInitialized)?;
+        let log = self.log();
         let shared = sessions.add(|id| {
             let inner = SessionInner::new(trees.open_session(id));
             Arc::new(SessionShared {
                 instance: self.clone(),
                 trees: Arc::clone(&trees),
+                log: log.clone(),
                 id,
                 level: AtomicU8::new(0),
                 changed: AtomicU8::new(0),

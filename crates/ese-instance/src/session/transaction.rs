@@ -82,7 +82,7 @@ impl Session {
             let mut call = self.shared.enter(SessionCall::Ordinary)?;
             let position = call.commit()?;
             if mode == CommitMode::Durable
-                && let (Some(position), Some(log)) = (position, self.instance().log())
+                && let (Some(position), Some(log)) = (position, &self.shared.log)
             {
                 log.flush_to(position)?;
             }
@@ -92,7 +92,7 @@ impl Session {
         if outermost {
             self.instance().maintain()?;
         }
-        let id = position.zip(self.instance().log());
+        let id = position.zip(self.shared.log.as_ref());
         Ok(id.map(|(position, log)| CommitId { log_signature: log.signature(), position }))
     }
 
@@ -130,7 +130,7 @@ impl Session {
         let call = self.shared.enter(SessionCall::Ordinary)?;
         call.check_no_transaction()?;
         let position = call.inner.last_commit;
-        match self.instance().log() {
+        match &self.shared.log {
             Some(log) if !position.is_none() => log.flush_to(position),
             _ => Ok(()),
         }
@@ -144,7 +144,7 @@ impl Session {
     pub fn wait_for_all_commits(&self) -> Result<(), InstanceError> {
         let call = self.shared.enter(SessionCall::Ordinary)?;
         call.check_no_transaction()?;
-        match self.instance().log() {
+        match &self.shared.log {
             Some(log) => log.flush(),
             None => Ok(()),
         }
@@ -219,7 +219,7 @@ impl super::SessionCallGuard<'_> {
         change: impl FnOnce(&mut Self) -> Result<R, InstanceError>,
     ) -> Result<R, InstanceError> {
         let (value, position) = self.nested_at(change)?;
-        if let (Some(position), Some(log)) = (position, self.session.instance.log()) {
+        if let (Some(position), Some(log)) = (position, &self.session.log) {
             log.flush_to(position)?;
         }
         Ok(value)

@@ -322,8 +322,8 @@ impl Table {
         if is_table && forward_only {
             return Err(cannot());
         }
-        let shared = TableShared::new(ObjectId(0));
-        let schema = Arc::new(TableSchema::new(DatabaseSlot(0), definition, None, shared, 0));
+        let shared = TableShared::new(ObjectId(0), &Arc::default());
+        let schema = Arc::new(TableSchema::new(DatabaseSlot(0), definition, shared, 0));
         let plan = TablePlan::in_memory(schema, page_size);
         let phase = if is_table { Phase::Table } else { Phase::Filling };
         let mut cursor = Cursor::new(Arc::new(plan));

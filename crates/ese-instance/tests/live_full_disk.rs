@@ -1,0 +1,149 @@
+//! The disk of the logs is full: the reserve logs carry what is under way to its end, nothing new begins, and work goes on when
+//! there is room again.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ese_format::ColumnKind;
+use ese_instance::{
+    ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, Instance, ParameterId, TableSpec,
+    TermMode,
+};
+use ese_io::{
+    Entry, File, FixedClock, IoError, IoErrorKind, MemoryStorage, OpenMode, OpenOptions, Operation, Result,
+    SeededRandomness, Storage,
+};
+use live_bed::{Bed, DATABASE, assert_sound};
+
+mod live_bed;
+
+/// A disk that takes no new files while it is full.
+#[derive(Clone)]
+struct Disk {
+    inner: MemoryStorage,
+    full: Arc<AtomicBool>,
+}
+
+impl Storage for Disk {
+    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>> {
+        if self.full.load(Ordering::Acquire) && options.mode == OpenMode::CreateNew {
+            return Err(IoError::new(Operation::Open, IoErrorKind::DiskFull, path));
+        }
+        self.inner.open(path, options)
+    }
+    fn inspect(&self, path: &Path) -> Result<Entry> {
+        self.inner.inspect(path)
+    }
+    fn list(&self, directory: &Path) -> Result<Vec<Entry>> {
+        self.inner.list(directory)
+    }
+    fn create_directory(&self, path: &Path) -> Result<()> {
+        self.inner.create_directory(path)
+    }
+    fn remove(&self, path: &Path) -> Result<()> {
+        self.inner.remove(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn sync_directory(&self, path: &Path) -> Result<()> {
+        self.inner.sync_directory(path)
+    }
+}
+
+fn start(disk: &Disk) -> Instance {
+    let engine = Engine::new(Environment {
+        storage: Arc::new(disk.clone()),
+        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
+        randomness: Arc::new(SeededRandomness::new(7)),
+        events: None,
+    });
+    let instance = engine.create_instance("full").unwrap();
+    for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
+        instance.set_parameter(id, "/db").unwrap();
+    }
+    instance.set_parameter(ParameterId::DATABASE_PAGE_SIZE, 4096_u32).unwrap();
+    instance.set_parameter(ParameterId::LOG_FILE_SIZE, 64_u32).unwrap();
+    instance.initialize(InitOptions::default()).unwrap();
+    instance
+}
+
+fn table(name: &str) -> TableSpec {
+    TableSpec::new(name)
+        .column(ColumnSpec::fixed("Id", ColumnKind::LONG))
+        .index(IndexSpec::new("ById").ascending("Id").primary())
+}
+
+#[test]
+fn a_full_disk() {
+    let disk = Disk { inner: MemoryStorage::new(), full: Arc::default() };
+    disk.create_directory(Path::new("/db")).unwrap();
+    let instance = start(&disk);
+    let session = instance.begin_session().unwrap();
+    let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+    assert!(disk.exists(Path::new("/db/edbres00001.jrs")).unwrap());
+    let mut made = Vec::new();
+    let create = |made: &mut Vec<String>| -> i32 {
+        let name = format!("T{:03}", made.len());
+        match database.create_table(&table(&name)) {
+            Ok(()) => made.push(name),
+            Err(error) => return error.jet_error().0,
+        }
+        0
+    };
+    assert_eq!(create(&mut made), 0);
+    disk.full.store(true, Ordering::Release);
+    // The log in use fills up; then a reserve log is taken, and nothing more begins.
+    let refused = (0..100).map(|_| create(&mut made)).find(|number| *number != 0);
+    assert_eq!(refused, Some(-529));
+    assert_eq!(session.begin().unwrap_err().jet_error().0, -529);
+    session.begin_read_only().unwrap();
+    assert_eq!(database.table_names().unwrap(), made);
+    session.rollback().unwrap();
+    // Room again.
+    disk.full.store(false, Ordering::Release);
+    for _ in 0..50 {
+        assert_eq!(create(&mut made), 0);
+    }
+    assert!(disk.exists(Path::new("/db/edbres00001.jrs")).unwrap());
+    drop(database);
+    session.end().unwrap();
+    instance.terminate(TermMode::Complete).unwrap();
+    let bed = Bed::on(disk.inner.clone());
+    let names: Vec<_> = bed.reader().tables().unwrap().into_iter().map(|t| t.name).collect();
+    assert_eq!(names.iter().filter(|n| n.starts_with('T')).count(), made.len());
+    assert_sound("after a full disk", &bed.reader());
+}
+
+/// A transaction that goes on until the reserve logs are used up takes the log down: what was committed stays.
+#[test]
+fn a_disk_full_to_the_last_reserve() {
+    let disk = Disk { inner: MemoryStorage::new(), full: Arc::default() };
+    disk.create_directory(Path::new("/db")).unwrap();
+    let instance = start(&disk);
+    let session = instance.begin_session().unwrap();
+    let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+    database.create_table(&table("Kept")).unwrap();
+    let transaction = session.transaction().unwrap();
+    disk.full.store(true, Ordering::Release);
+    let error = (0..500).find_map(|n| database.create_table(&table(&format!("Lost{n}"))).err());
+    let error = error.expect("the log ends").jet_error().0;
+    assert!([-510, -529].contains(&error), "{error}");
+    drop(transaction);
+    drop(database);
+    drop(session);
+    let error = instance.terminate(TermMode::Complete).unwrap_err().jet_error().0;
+    assert!([-1116, -510, -529].contains(&error), "{error}");
+    disk.full.store(false, Ordering::Release);
+    let instance = start(&disk);
+    let session = instance.begin_session().unwrap();
+    session.attach_database(Path::new(DATABASE)).unwrap();
+    let database = session.open_database(Path::new(DATABASE)).unwrap();
+    assert_eq!(database.table_names().unwrap(), ["Kept"]);
+    drop(database);
+    drop(session);
+    instance.terminate(TermMode::Complete).unwrap();
+    assert_sound("after a log that ended", &Bed::on(disk.inner.clone()).reader());
+}
