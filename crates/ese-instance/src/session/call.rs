@@ -391,8 +391,9 @@ impl SessionCallGuard<'_> {
         if let Some(known) = self.inner.own_schemas.get(&key) {
             return Ok(Some(Arc::clone(known)));
         }
-        // No epoch of everybody's: the transaction's own.
-        let schema = self.catalog(database)?.schema(object, database.schemas(), self.inner.epoch)?;
+        // A schema with changes of the transaction itself is of no epoch: it must not outlive a rollback.
+        let own = if self.inner.changed_schemas { u64::MAX } else { self.inner.epoch };
+        let schema = self.catalog(database)?.schema(object, database.schemas(), own)?;
         if let Some(schema) = &schema {
             self.inner.own_schemas.insert(key, Arc::clone(schema));
         }
