@@ -27,6 +27,10 @@ fn disk_of(case: &str, sector: u32) -> Option<SimulatedDisk> {
 }
 
 fn run(disk: &SimulatedDisk) -> Result<RecoveryReport, RecoveryError> {
+    run_with(disk, 1)
+}
+
+fn run_with(disk: &SimulatedDisk, threads: usize) -> Result<RecoveryReport, RecoveryError> {
     let (base, extension) = find_streams(disk, Path::new("/r"))?[0].clone();
     let names = LogNames { base, extension, short_generations: false };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
@@ -35,6 +39,7 @@ fn run(disk: &SimulatedDisk) -> Result<RecoveryReport, RecoveryError> {
     request.cache_bytes = 0;
     // The checkpoint moves with every generation.
     request.checkpoint_bytes = 1;
+    request.threads = threads;
     let environment = RecoveryEnvironment {
         storage: Arc::new(disk.clone()),
         clock: Arc::new(FixedClock::new(1_700_000_000_000)),
@@ -73,6 +78,11 @@ fn differences(a: &SimulatedDisk, b: &SimulatedDisk) -> Vec<String> {
 
 /// Cuts the power during a first recovery, and looks at what the second one makes of it.
 fn interrupted(case: &str, page: u32, survivals: &[Survival]) {
+    interrupted_with(case, page, survivals, 1);
+}
+
+/// With threads that read ahead; what is written, and when, is the same.
+fn interrupted_with(case: &str, page: u32, survivals: &[Survival], threads: usize) {
     let Some(disk) = disk_of(case, page) else { return };
     let whole = disk.reboot();
     let first = run(&whole).unwrap().start;
@@ -80,9 +90,9 @@ fn interrupted(case: &str, page: u32, survivals: &[Survival]) {
     let points = crash_everywhere(
         &disk,
         survivals,
-        |disk| drop(run(disk)),
+        |disk| drop(run_with(disk, threads)),
         |point, disk| {
-            let report = match run(disk) {
+            let report = match run_with(disk, threads) {
                 Ok(report) => report,
                 Err(error) => panic!("{case} {point:?}: {error} ({})", error.jet_error()),
             };
@@ -99,6 +109,11 @@ fn interrupted(case: &str, page: u32, survivals: &[Survival]) {
 #[test]
 fn power_cut_everywhere() {
     interrupted("dirty-exit-p8k", 8192, &[Survival::Nothing, Survival::Everything, Survival::Torn(2)]);
+}
+
+#[test]
+fn power_cut_everywhere_with_threads() {
+    interrupted_with("rare-long-crash-p8k", 8192, &[Survival::Nothing, Survival::Torn(3)], 2);
 }
 
 #[test]

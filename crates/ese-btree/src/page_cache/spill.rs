@@ -37,6 +37,8 @@ pub(super) struct Spill {
     free: Vec<u32>,
     /// Places used so far.
     places: u32,
+    /// Pages that came here, each time counted.
+    spilled: u64,
 }
 
 impl Spill {
@@ -76,6 +78,7 @@ impl PageCache {
             pages: HashMap::with_hasher(PageHash),
             free: Vec::new(),
             places: 0,
+            spilled: 0,
         });
     }
 
@@ -83,6 +86,12 @@ impl PageCache {
     #[must_use]
     pub fn most_buffers(&self) -> usize {
         self.frames.len()
+    }
+
+    /// How often a page left memory for the spill file.
+    #[must_use]
+    pub fn spilled(&self) -> u64 {
+        self.spill.as_ref().map_or(0, |s| s.spilled)
     }
 
     /// Puts pages that are pinned, and that the operation at hand does not use, into the spill file. Their buffers are
@@ -125,6 +134,7 @@ impl PageCache {
             let index = self.vacate(hand);
             self.free.push(index);
             moved += 1;
+            spill.spilled += 1;
             if moved == SPILLED_TOGETHER {
                 break;
             }

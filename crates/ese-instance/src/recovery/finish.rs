@@ -124,6 +124,7 @@ fn nothing_to_do(position: LogPosition) -> RecoveryReport {
         databases: Vec::new(),
         pages: (0, 0),
         most_buffers: 0,
+        spilled_pages: 0,
     }
 }
 
@@ -269,6 +270,7 @@ impl Replay<'_> {
             undo,
             pages: self.redo.cache().transfers(),
             most_buffers: self.redo.cache().most_buffers(),
+            spilled_pages: self.redo.cache().spilled(),
             databases: self.detached,
         }
     }

@@ -104,4 +104,6 @@ pub struct RecoveryReport {
     pub pages: (u64, u64),
     /// Most pages that were in memory at a time.
     pub most_buffers: usize,
+    /// How often a page that must not be written yet left memory for a file of its own.
+    pub spilled_pages: u64,
 }
