@@ -16,6 +16,12 @@ const DATABASE_ROOT: PageNumber = PageNumber::DATABASE_ROOT;
 const DATABASE_OBJECT: ObjectId = ObjectId(1);
 /// Pages by which the file grows, at least.
 const EXTENSION: u32 = 256;
+/// Pages of the first secondary extent that a tree asks for without need.
+#[doc(alias = "cpgSmallGrow")]
+const FIRST_GROWTH: u32 = 4;
+/// Pages of later ones, at least.
+#[doc(alias = "cpageSEDefault")]
+const LATER_GROWTH: u32 = 16;
 /// Largest secondary extent that a tree asks for without need.
 const MOST_GROWTH: u32 = 1024;
 
@@ -174,11 +180,17 @@ impl<S: PageStore> TreeWriter<S> {
         Ok((tree.space_tree(owned), tree.space_tree(available)))
     }
 
-    /// The first available extent that is large enough, as far as wanted.
+    /// Takes from the first available extent that is large enough, as far as wanted.
     fn take_available(&mut self, owner: PageNumber, least: u32, wanted: u32) -> Result<Option<Extent>> {
         let (_, tree) = self.space_trees(owner)?;
-        let found = self
-            .first_extent(&tree, |extent| extent.pool == ExtentPool::GENERAL && extent.page_count >= least)?;
+        let mut found = None;
+        // One that holds all that is wanted, before a smaller one.
+        for pages in [wanted.max(least), least] {
+            if found.is_none() {
+                let fits = |e: &Extent| e.pool == ExtentPool::GENERAL && e.page_count >= pages;
+                found = self.first_extent(&tree, fits)?;
+            }
+        }
         let Some(extent) = found else { return Ok(None) };
         let taken = extent.page_count.min(wanted.max(least));
         let rest = Extent::new(extent.last, extent.page_count - taken);
@@ -267,13 +279,15 @@ impl<S: PageStore> TreeWriter<S> {
             self.extend_file(least)?
         } else {
             let remembered = fields.space.page_count;
+            // The first extent is small; later ones grow with the tree, so that about a fifth of it is spare.
             let usual = if fields.space.flags.contains(SpaceHeaderFlags::GROWTH_MEMORY) {
-                remembered.saturating_mul(2)
+                remembered.saturating_add(remembered / 4).clamp(LATER_GROWTH, MOST_GROWTH)
             } else {
-                4
+                FIRST_GROWTH
             };
-            let wanted = least.max(usual.clamp(4, MOST_GROWTH));
-            let extent = self.take_extent(fields.space.parent, least, wanted)?;
+            let wanted = least.max(usual);
+            // Crumbs are left to trees that need no more.
+            let extent = self.take_extent(fields.space.parent, least.max(FIRST_GROWTH), wanted)?;
             if extent.page_count != remembered {
                 let mut fields = self.root_fields(owner)?;
                 fields.space.page_count = extent.page_count;
