@@ -88,11 +88,17 @@ impl<S: PageStore> TreeWriter<S> {
             return Ok(());
         }
         let image = self.store.page(page)?;
-        if 2 * image.free() < image.data_len() {
+        let (free, len) = (image.free(), image.data_len());
+        if 2 * free < len {
             return Ok(());
         }
-        leaf = self.look_at(tree, page)?;
-        for kind in [MergeKind::FULL_RIGHT, MergeKind::FULL_LEFT] {
+        let siblings = [(MergeKind::FULL_RIGHT, image.next()), (MergeKind::FULL_LEFT, image.previous())];
+        for (kind, sibling) in siblings {
+            // Nodes may become a little smaller beside others that they share more of their keys with.
+            if sibling.is_none() || self.store.page(sibling)?.free() < spare(len) + (len - free) * 3 / 4 {
+                continue;
+            }
+            leaf = self.look_at(tree, page)?;
             if let Some(plan) = self.plan_merge(tree, &place.path, &leaf, kind)? {
                 return self.make_merge(tree, &plan);
             }
@@ -142,9 +148,8 @@ impl<S: PageStore> TreeWriter<S> {
             }
             count += 1;
         }
-        // Some space stays free for what comes: a fifth of the page.
         let free = target_image.free().saturating_sub(target_image.uncommitted_free());
-        if moving.bytes + moving.reserve + target_image.data_len() / 5 > free || count >= 0xFFF {
+        if moving.bytes + moving.reserve + spare(target_image.data_len()) > free || count >= 0xFFF {
             return Ok(None);
         }
         let short = |bytes: usize| u16::try_from(bytes).unwrap_or(u16::MAX);
@@ -256,6 +261,12 @@ impl<S: PageStore> TreeWriter<S> {
         }
         Ok(())
     }
+}
+
+/// Bytes that stay free after a merge, for what comes: a fifth of the page.
+#[doc(alias = "CbBTIFreeDensity")]
+const fn spare(data_len: usize) -> usize {
+    data_len / 5
 }
 
 /// Whether the pointer at `line` can get another key.
