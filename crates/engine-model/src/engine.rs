@@ -128,12 +128,17 @@ impl Running {
         self.tables.get_mut(index).map(|t| (t, columns)).ok_or_else(|| "no such session".to_owned())
     }
 
+    pub(crate) fn level(&self, session: usize) -> Result<usize> {
+        Ok(usize::from(self.session(session)?.level().map_err(broken)?))
+    }
+
     pub(crate) fn begin(&self, session: usize) -> Result<()> {
         self.session(session)?.begin().map_err(broken)
     }
 
-    pub(crate) fn commit(&self, session: usize, mode: CommitMode) -> Result<()> {
-        self.session(session)?.commit(mode).map(|_| ()).map_err(broken)
+    /// Whether there was anything to log.
+    pub(crate) fn commit(&self, session: usize, mode: CommitMode) -> Result<bool> {
+        self.session(session)?.commit(mode).map(|id| id.is_some()).map_err(broken)
     }
 
     pub(crate) fn rollback(&self, session: usize) -> Result<()> {

@@ -244,10 +244,11 @@ impl World {
         let mode = if self.dice.once_in(3) { CommitMode::Durable } else { CommitMode::Lazy };
         // First the model: a commit during which the power goes may be there afterwards, or not.
         let moment = self.model.commit(session);
-        self.running()?.commit(session, mode)?;
+        let logged = self.running()?.commit(session, mode)?;
         if let Some(moment) = moment {
             self.report.commits += 1;
-            if mode == CommitMode::Durable {
+            // A transaction that changed nothing but held a right has nothing to wait for.
+            if mode == CommitMode::Durable && logged {
                 self.durable = moment;
             }
         }
@@ -264,6 +265,13 @@ impl World {
     ) -> Result<(), String> {
         if ours != theirs {
             return Err(format!("{what} of {key} by session {session}: engine {ours:?}, model {theirs:?}"));
+        }
+        let (level, wanted) = (self.running()?.level(session)?, self.model.level(session));
+        if level != wanted {
+            let outcome = if ours.is_ok() { "done" } else { "refused" };
+            return Err(format!(
+                "{what} of {key} by session {session}, {outcome}, leaves it at level {level}, model {wanted}"
+            ));
         }
         if ours.is_ok() {
             self.report.changes += 1;
