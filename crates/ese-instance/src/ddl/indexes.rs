@@ -92,6 +92,9 @@ pub(crate) fn delete_index(
         return Err(refuse(table, JetError::INDEX_MUST_STAY, "the primary index stays"));
     }
     let tree = index.tree;
+    if table.shared.is_index_used(tree.root.root) {
+        return Err(refuse(table, JetError::INDEX_IN_USE, "the index is the current one of a cursor"));
+    }
     let owner: PageNumber = table.tree.root.root;
     call.atomically(|call| {
         let row =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ese_btree::live::Tree;
-use ese_format::ObjectId;
+use ese_format::{ObjectId, PageNumber};
 use ese_log::record::SessionId;
 use parking_lot::{Mutex, RwLock};
 
@@ -118,6 +118,24 @@ struct State {
     last_update: u64,
     /// A table is derived from it: as a template it may not be changed any more.
     is_static: bool,
+    /// Root pages of the indexes that cursors go through, one for each cursor.
+    current_indexes: Vec<PageNumber>,
+}
+
+/// A cursor's going through an index; over when dropped.
+#[derive(Debug)]
+pub(crate) struct IndexUse {
+    shared: Arc<TableShared>,
+    root: PageNumber,
+}
+
+impl Drop for IndexUse {
+    fn drop(&mut self) {
+        let indexes = &mut self.shared.state.lock().current_indexes;
+        if let Some(place) = indexes.iter().position(|root| *root == self.root) {
+            indexes.swap_remove(place);
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +179,17 @@ impl TableShared {
             next_long_value: Mutex::new(None),
             next_row: Mutex::new(None),
         })
+    }
+
+    /// Notes that a cursor goes through an index.
+    pub(crate) fn use_index(self: &Arc<Self>, root: PageNumber) -> IndexUse {
+        self.state.lock().current_indexes.push(root);
+        IndexUse { shared: Arc::clone(self), root }
+    }
+
+    /// Whether any cursor goes through an index.
+    pub(crate) fn is_index_used(&self, root: PageNumber) -> bool {
+        self.state.lock().current_indexes.contains(&root)
     }
 
     /// The tree of long values.

@@ -13,6 +13,7 @@ use super::plan::{PlanIndex, TablePlan};
 use super::tree::{Place, Reads, RowTree};
 use super::update::Prepared;
 use crate::database::AttachedDatabase;
+use crate::schema::IndexUse;
 use crate::session::SessionCallGuard;
 
 /// Where a cursor stands, as the engine's moves understand it.
@@ -47,6 +48,8 @@ pub(super) struct Cursor {
     fresh: Option<TransactionTime>,
     /// Place of the current secondary index in the plan's list.
     pub(super) index: Option<usize>,
+    /// Keeps that index from being deleted.
+    index_use: Option<IndexUse>,
     /// The entry of the current secondary index.
     pub(super) entry: Place,
     pub(super) range: Option<Range>,
@@ -127,6 +130,7 @@ impl Cursor {
             row: Place::default(),
             fresh: None,
             index: None,
+            index_use: None,
             entry: Place::default(),
             range: None,
             search_key: SearchKeyBuffer::default(),
@@ -155,6 +159,7 @@ impl Cursor {
                 let found = plan.secondary.iter().position(|index| index.tree.root() == root);
                 if found.is_none() {
                     self.location = Location::BeforeFirst;
+                    self.index_use = None;
                 }
                 found
             }
@@ -586,6 +591,8 @@ impl Cursor {
         }
         self.cancel_for_move(call)?;
         self.index = wanted;
+        let index = wanted.and_then(|place| self.plan.secondary.get(place));
+        self.index_use = index.map(|index| self.plan.schema.shared.use_index(index.tree.root()));
         self.range = None;
         self.search_key.clear();
         self.location = Location::BeforeFirst;
