@@ -1,8 +1,9 @@
-//! Changing trees: insert, replace, delete, splits, and the space that new pages come from.
+//! Changing trees: insert, replace, delete, splits, merges, and the space that pages come from and go back to.
 //!
 //! [`TreeWriter`] works on any [`PageStore`]. Each change of pages is first a value, [`PageChange`], which the store is
-//! told before the pages change ([`PageStore::record`]), and then applied by one function, [`PageChange::apply`]: what
-//! is recorded is exactly what is done.
+//! told before the pages change ([`PageStore::record`]). [`PageChange::record`] makes its log records, one or a macro;
+//! [`PageChange::apply`] carries it out with the functions that replay uses on these records: what is logged is exactly
+//! what is done.
 
 mod apply;
 mod cached;
