@@ -4,7 +4,9 @@
 mod support_writer;
 
 use ese_format::{JetError, LogGeneration, LogPosition};
-use ese_io::{Effect, FailingStorage, Fault, IoErrorKind, MemoryStorage, Operation, Storage};
+use ese_io::{
+    CountingStorage, Effect, FailingStorage, Fault, IoErrorKind, MemoryStorage, Operation, Storage,
+};
 use ese_log::{AppendOptions, LogError, LogSpace, LogWriter, RecordBatch};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -312,4 +314,44 @@ fn depth_limits() {
     writer.append(&mut batch, AppendOptions::default()).unwrap();
     let options = AppendOptions { transaction_begin: Some(LogGeneration(1)), ..AppendOptions::default() };
     assert_eq!(writer.append(&mut batch, options).unwrap_err().jet_error(), JetError::TRANSACTION_TOO_LONG);
+}
+
+/// Flushes in quick succession complete their segments: one write and one sync each, over many generations, and everything
+/// is read back.
+#[test]
+fn quick_flushes_do_not_rewrite_segments() {
+    let counting = CountingStorage::new(MemoryStorage::new());
+    let mut world = World::new(Arc::new(counting.clone()));
+    world.settings.complete_within_ms = 100;
+    let writer = world.create();
+    let mut batch = RecordBatch::new();
+    let mut written = Vec::new();
+    let mut append = |seed: u8| {
+        batch.clear();
+        batch.push_bytes(&filler(50 + usize::from(seed), seed));
+        let done = writer.append(&mut batch, AppendOptions::default()).unwrap();
+        writer.flush_to(done.last).unwrap();
+        assert!(writer.durable_end() > done.last);
+        written.push((done.first, filler(50 + usize::from(seed), seed)));
+    };
+    // The first flush leaves its segment incomplete, the second one rewrites it.
+    append(0);
+    append(1);
+    let before = counting.counts();
+    for seed in 2..22 {
+        append(seed);
+    }
+    let counts = counting.counts().since(&before);
+    assert_eq!((counts.of(Operation::Write).calls, counts.of(Operation::Sync).calls), (20, 20));
+    for seed in 22..200 {
+        append(seed);
+    }
+    assert!(writer.generation() > LogGeneration(3));
+    writer.flush().unwrap();
+    let (records, _) = read_all(&*world.storage).unwrap();
+    for record in &written {
+        assert!(records.contains(record), "{}", record.0);
+    }
+    let fill = records.iter().filter(|(_, bytes)| bytes[0] == 71).count();
+    assert!(fill > 150, "{fill}");
 }

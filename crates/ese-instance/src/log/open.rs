@@ -28,6 +28,8 @@ const LEGACY_EXTENSIONS: u64 = 1;
 const SHORT_NAMES: u64 = 2;
 /// Kilobytes of a segment.
 const SEGMENT_KILOBYTES: u64 = 4;
+/// Commits that come so close together do not rewrite the segment that the last one left incomplete.
+const COMPLETE_WITHIN_MS: i64 = 100;
 /// What locks the stream against a second process. Nothing is stored in it.
 const LOCK_SUFFIX: &str = "lck";
 
@@ -184,6 +186,7 @@ impl LogSetup<'_> {
         let mut settings = LogSettings::new(self.parameters.page_size(), version, engine_format);
         settings.file_segments = file_segments;
         settings.parameters = parameters;
+        settings.complete_within_ms = COMPLETE_WITHIN_MS;
         settings.circular = self.parameters.on(ParameterId::CIRCULAR_LOG);
         settings.reserve_logs = if self.parameters.on(ParameterId::AGGRESSIVE_LOG_ROLLOVER) { 10 } else { 2 };
         settings.checkpoint_too_deep =

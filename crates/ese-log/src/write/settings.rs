@@ -33,6 +33,10 @@ pub struct LogSettings {
     pub checkpoint_too_deep: u32,
     /// First generation of a new stream.
     pub first_generation: LogGeneration,
+    /// A flush that somebody waits for completes the segment being filled when the last one was not longer ago than this
+    /// many milliseconds. The segment is never rewritten then, so that one write and one sync are enough where rewriting it
+    /// and its copy takes two of each; the log grows by the rest of the segment. 0 for never, as the engine does.
+    pub complete_within_ms: i64,
     /// Order of writes within a flush.
     pub write_order: WriteOrder,
 }
@@ -53,6 +57,7 @@ impl LogSettings {
             reserve_logs: 2,
             checkpoint_too_deep: 0x1_0000,
             first_generation: LogGeneration(1),
+            complete_within_ms: 0,
             write_order: WriteOrder::OnePiece,
         }
     }

@@ -58,6 +58,8 @@ pub(super) struct Output {
     pub file: SegmentFile,
     pub path: PathBuf,
     pub reserves: ReservePool,
+    /// When somebody waited for a flush last.
+    pub last_flush_ms: Option<i64>,
 }
 
 /// What appenders share.
@@ -108,7 +110,7 @@ impl LogWriter {
         );
         Self {
             parts,
-            output: Mutex::new(Output { file, path, reserves }),
+            output: Mutex::new(Output { file, path, reserves, last_flush_ms: None }),
             buffer: Mutex::new(Buffer { log, header, down: None }),
             durable,
         }
@@ -223,6 +225,18 @@ impl LogWriter {
         // Whoever held the lock may have written it.
         if self.durable_end() > position {
             return Ok(());
+        }
+        let within = self.parts.settings.complete_within_ms;
+        if within > 0 {
+            let now = self.parts.clock.unix_ms();
+            let last = std::mem::replace(&mut output.last_flush_ms, Some(now));
+            if last.is_some_and(|last| (0..=within).contains(&now.saturating_sub(last))) {
+                let mut buffer = self.buffer.lock();
+                check_up(&buffer)?;
+                if !buffer.log.is_written() {
+                    buffer.log.complete_segment();
+                }
+            }
         }
         self.write_out(&mut output, true)
     }
