@@ -229,7 +229,7 @@ impl LogWriter {
         let within = self.parts.settings.complete_within_ms;
         if within > 0 {
             let now = self.parts.clock.unix_ms();
-            let last = std::mem::replace(&mut output.last_flush_ms, Some(now));
+            let last = output.last_flush_ms.replace(now);
             if last.is_some_and(|last| (0..=within).contains(&now.saturating_sub(last))) {
                 let mut buffer = self.buffer.lock();
                 check_up(&buffer)?;
