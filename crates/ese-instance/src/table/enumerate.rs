@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::ValueSource;
 use super::plan::TablePlan;
-use super::update::long_values_of;
+use super::write::long_values_of;
 use crate::catalog::{ColumnDefinition, ColumnFlags};
 use crate::reader::{ColumnContent, PlainValues, column_content};
 use crate::session::SessionCallGuard;

@@ -19,10 +19,13 @@ mod long_values;
 mod plan;
 mod position;
 mod retrieve;
+mod seek;
 mod set_column;
+mod set_long;
 mod temporary;
 mod tree;
 mod update;
+mod write;
 
 use std::sync::Arc;
 

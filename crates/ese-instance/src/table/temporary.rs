@@ -14,7 +14,8 @@ use super::Table;
 use super::cursor::{Cursor, Location};
 use super::error::{Result, TableError};
 use super::plan::TablePlan;
-use super::update::{PrepareKind, check_nulls};
+use super::update::PrepareKind;
+use super::write::check_nulls;
 use crate::builder::definition::{SORT_ID, SORT_VERSION};
 use crate::catalog::{
     ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, TableDefinition, TableFlags,

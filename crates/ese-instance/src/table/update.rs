@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use ese_btree::live::{LiveError, SeekHow};
-use ese_format::{ColumnState, JetError, LongValueId, RecordView, TaggedValue};
+use ese_btree::live::LiveError;
+use ese_format::{JetError, LongValueId, RecordView};
 
 use super::auto_increment::next_auto_increment;
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::LongValueWriter;
 use super::plan::{PlanIndex, TablePlan};
-use super::tree::{Place, Reads};
-use crate::catalog::{ColumnDefinition, ColumnFlags};
-use crate::reader::{ColumnContent, IndexEntries, NullVerdict, column_content};
+use super::write::long_values_of;
+use crate::catalog::ColumnFlags;
 use crate::session::SessionCallGuard;
 
 /// What a row is prepared for.
@@ -72,7 +71,7 @@ impl PrepareKind {
     }
 
     /// The original row goes.
-    const fn takes_original(self) -> bool {
+    pub(super) const fn takes_original(self) -> bool {
         matches!(self, Self::InsertCopyDeleteOriginal | Self::InsertCopyReplaceOriginal)
     }
 
@@ -101,11 +100,11 @@ pub(super) struct Prepared {
     pub(super) kind: PrepareKind,
     /// Bookmark and bytes of the row that is replaced or copied.
     pub(super) bookmark: Vec<u8>,
-    original: Vec<u8>,
+    pub(super) original: Vec<u8>,
     /// Prepared outside transactions: the row must be the same when it is written.
-    compare: bool,
+    pub(super) compare: bool,
     /// Places of the columns that were set.
-    changed: Vec<u64>,
+    pub(super) changed: Vec<u64>,
     /// Long values made for this update.
     pub(super) created: Vec<LongValueId>,
     /// Long values of the original row that were only made longer, with their sizes before.
@@ -127,7 +126,7 @@ impl Prepared {
         self.changed.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 != 0)
     }
 
-    fn affects(&self, index: &PlanIndex) -> bool {
+    pub(super) fn affects(&self, index: &PlanIndex) -> bool {
         index.keys.places().any(|place| self.is_marked(place))
     }
 }
@@ -318,280 +317,6 @@ impl Cursor {
         outcome
     }
 
-    fn write_insert(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        prepared: &Prepared,
-        flags: UpdateFlags,
-        bookmark: &mut Vec<u8>,
-    ) -> Result<()> {
-        let plan = Arc::clone(&self.plan);
-        if flags.contains(UpdateFlags::NO_VERSION) && !call.created_table(&plan.schema.shared) {
-            let what = "rows of a table that is there already are versioned";
-            return Err(TableError::refused(what, JetError::UPDATE_MUST_VERSION));
-        }
-        let saved = self.copy.bytes().to_vec();
-        let done = nested(call, |call| {
-            if !plan.temporary {
-                call.begin_update(&plan.schema)?;
-            }
-            let kept = if prepared.kind.takes_original() {
-                self.remove_row(call, &plan, &prepared.bookmark, &prepared.original)?;
-                long_values_of(&RecordView::parse(&prepared.original, plan.page_size)?)?
-            } else {
-                Vec::new()
-            };
-            check_nulls(&plan, &self.copy.view()?)?;
-            if let Some(place) = plan.schema.version
-                && !prepared.is_marked(place)
-                && let Some(column) = plan.table().columns.get(place)
-            {
-                let zeros = vec![0; column.slot_size()];
-                self.copy.set_fixed(&*plan, column.id, Some(&zeros))?;
-            }
-            self.new_row_key(call, &plan, bookmark)?;
-            self.share_long_values(call, &plan, &kept, &prepared.created)?;
-            let (trees, state) = call.parts()?;
-            plan.rows.insert(trees, state, bookmark, self.copy.bytes())?;
-            for index in &plan.secondary {
-                let keys = self.entries_of(call, &plan, index, None)?.keys;
-                let (trees, state) = call.parts()?;
-                for key in &keys {
-                    index.tree.insert(trees, state, key, bookmark)?;
-                }
-            }
-            Ok(())
-        });
-        if done.is_err() {
-            self.copy.load(&saved);
-        }
-        done
-    }
-
-    /// The key of the row being prepared: that of the primary index, or the next number.
-    fn new_row_key(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        plan: &Arc<TablePlan>,
-        bookmark: &mut Vec<u8>,
-    ) -> Result<()> {
-        let Some(index) = &plan.primary else {
-            let number = next_row_number(call, plan)?;
-            bookmark.clear();
-            bookmark.extend_from_slice(&number.to_be_bytes());
-            return Ok(());
-        };
-        let tree = plan.long_values();
-        let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
-        let row = RecordView::parse(self.copy.bytes(), plan.page_size)?;
-        let nulls = index.keys.base_key(plan.table(), &row, &mut values, bookmark)?;
-        match nulls.map(|nulls| index.keys.judge_nulls(nulls)) {
-            Some(NullVerdict::Disallowed) => Err(null_key(plan, index)),
-            _ => Ok(()),
-        }
-    }
-
-    /// The keys of a row in a secondary index: of `row`, or of the one being prepared.
-    fn entries_of(
-        &mut self,
-        call: &SessionCallGuard<'_>,
-        plan: &TablePlan,
-        index: &PlanIndex,
-        row: Option<&[u8]>,
-    ) -> Result<IndexEntries> {
-        let is_new = row.is_none();
-        let tree = plan.long_values();
-        let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
-        let view = RecordView::parse(row.unwrap_or(self.copy.bytes()), plan.page_size)?;
-        let entries = if index.keys.is_single() {
-            let mut entries = IndexEntries::default();
-            let mut key = Vec::new();
-            if let Some(nulls) = index.keys.base_key(plan.table(), &view, &mut values, &mut key)? {
-                let verdict = index.keys.judge_nulls(nulls);
-                entries.null_segment = verdict == NullVerdict::Disallowed;
-                if verdict != NullVerdict::Ignored {
-                    entries.keys.push(key);
-                }
-            }
-            entries
-        } else {
-            index.keys.entries(plan.table(), &view, &mut values)?
-        };
-        if let Some(error) = entries.error {
-            return Err(error.into());
-        }
-        if is_new && entries.null_segment {
-            return Err(null_key(plan, index));
-        }
-        if is_new && entries.truncated {
-            let limit = index.keys.rules().key_most;
-            return Err(ese_format::KeyError::Truncated { limit }.into());
-        }
-        Ok(entries)
-    }
-
-    /// Counts references to long values: those that the row being prepared has and that are neither new nor the original
-    /// row's get one more, those of the original that it has no more one less.
-    fn share_long_values(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        plan: &TablePlan,
-        original: &[LongValueId],
-        created: &[LongValueId],
-    ) -> Result<()> {
-        let mut now = long_values_of(&self.copy.view()?)?;
-        if now.is_empty() && original.is_empty() {
-            return Ok(());
-        }
-        let Some(tree) = plan.long_values() else {
-            let what = "the table has no long values";
-            return Err(TableError::LongValue { id: now.first().map_or(0, |id| id.0), what });
-        };
-        let (trees, state) = call.parts()?;
-        let (chunk_size, buffers) = (plan.chunk_size, &mut self.buffers);
-        let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
-        for id in original {
-            match now.iter().position(|kept| kept == id) {
-                Some(place) => {
-                    now.swap_remove(place);
-                }
-                None => writer.dereference(*id)?,
-            }
-        }
-        for id in now {
-            if created.contains(&id) {
-                // A rollback may have taken it away.
-                writer.root(id)?;
-            } else {
-                writer.reference(id)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn write_replace(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        prepared: &Prepared,
-        flags: UpdateFlags,
-    ) -> Result<()> {
-        if flags.contains(UpdateFlags::NO_VERSION) {
-            let what = "replaced rows are versioned";
-            return Err(TableError::refused(what, JetError::UPDATE_MUST_VERSION));
-        }
-        let plan = Arc::clone(&self.plan);
-        let saved = self.copy.bytes().to_vec();
-        let done = nested(call, |call| {
-            if !plan.temporary {
-                call.begin_update(&plan.schema)?;
-            }
-            let mut now = Vec::new();
-            if prepared.kind == PrepareKind::ReplaceNoLock {
-                let (trees, state) = call.parts()?;
-                gone_is_deleted(plan.rows.write_lock(trees, state, &prepared.bookmark))?;
-                let reads = Reads { trees, state };
-                if !plan.rows.get(&reads, &prepared.bookmark, &mut now)? {
-                    return Err(TableError::RecordDeleted);
-                }
-                if prepared.compare && now != prepared.original {
-                    return Err(LiveError::WriteConflict { root: plan.rows.root() }.into());
-                }
-            }
-            if prepared.changed.is_empty() {
-                return Ok(());
-            }
-            if now.is_empty() {
-                let reads = Reads { trees: call.trees(), state: call.state()? };
-                if !plan.rows.get(&reads, &prepared.bookmark, &mut now)? {
-                    return Err(TableError::RecordDeleted);
-                }
-            }
-            if let Some(primary) = plan.primary.as_ref().filter(|primary| prepared.affects(primary)) {
-                let mut key = Vec::new();
-                self.new_row_key(call, &plan, &mut key)?;
-                if key != prepared.bookmark {
-                    let what = "a replaced row keeps its primary key";
-                    return Err(index_error(&plan, primary, what, JetError::RECORD_PRIMARY_CHANGED));
-                }
-            }
-            self.count_version(&plan, &now)?;
-            self.keep_counters(&plan, prepared, &now)?;
-            for index in plan.secondary.iter().filter(|index| prepared.affects(index)) {
-                let old = self.entries_of(call, &plan, index, Some(&now))?.keys;
-                let new = self.entries_of(call, &plan, index, None)?.keys;
-                let (trees, state) = call.parts()?;
-                for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
-                    delete_entry(index.tree.delete(trees, state, key, &prepared.bookmark), &plan, index)?;
-                }
-                for key in new.iter().filter(|key| old.binary_search(key).is_err()) {
-                    index.tree.insert(trees, state, key, &prepared.bookmark)?;
-                }
-            }
-            let original = long_values_of(&RecordView::parse(&now, plan.page_size)?)?;
-            self.share_long_values(call, &plan, &original, &prepared.created)?;
-            let (trees, state) = call.parts()?;
-            plan.rows.replace(trees, state, &prepared.bookmark, self.copy.bytes())
-        });
-        if done.is_err() {
-            self.copy.load(&saved);
-        }
-        done
-    }
-
-    /// The version column counts on from the row as it is stored.
-    fn count_version(&mut self, plan: &Arc<TablePlan>, now: &[u8]) -> Result<()> {
-        let Some(place) = plan.schema.version else { return Ok(()) };
-        let Some(column) = plan.table().columns.get(place) else { return Ok(()) };
-        let view = RecordView::parse(now, plan.page_size)?;
-        let count = match column_content(plan.table(), &view, place)? {
-            Some(ColumnContent::Value(value) | ColumnContent::Default(value)) => {
-                value.iter().rev().fold(0_u64, |n, &byte| n << 8 | u64::from(byte)).wrapping_add(1)
-            }
-            _ => 1,
-        };
-        let bytes = count.to_le_bytes();
-        let value = bytes.get(..column.slot_size().min(8)).unwrap_or_default();
-        Ok(self.copy.set_fixed(&**plan, column.id, Some(value))?)
-    }
-
-    /// Escrow columns that were not set keep what others have added to them meanwhile.
-    fn keep_counters(&mut self, plan: &Arc<TablePlan>, prepared: &Prepared, now: &[u8]) -> Result<()> {
-        for (place, column) in plan.table().columns.iter().enumerate() {
-            let counts = column.flags.contains(ColumnFlags::ESCROW_UPDATE) && !column.is_deleted();
-            if !counts || prepared.is_marked(place) || !column.id.is_fixed() {
-                continue;
-            }
-            let view = RecordView::parse(now, plan.page_size)?;
-            let offset = usize::from(column.record_offset.unwrap_or_default());
-            if let ColumnState::Value(value) = view.fixed(column.id, offset, column.slot_size())? {
-                let value = value.to_vec();
-                self.copy.set_fixed(&**plan, column.id, Some(&value))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes a row and its index entries; its long values stay.
-    fn remove_row(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        plan: &TablePlan,
-        bookmark: &[u8],
-        row: &[u8],
-    ) -> Result<()> {
-        let (trees, state) = call.parts()?;
-        gone_is_deleted(plan.rows.write_lock(trees, state, bookmark))?;
-        for index in &plan.secondary {
-            let keys = self.entries_of(call, plan, index, Some(row))?.keys;
-            let (trees, state) = call.parts()?;
-            for key in &keys {
-                delete_entry(index.tree.delete(trees, state, key, bookmark), plan, index)?;
-            }
-        }
-        let (trees, state) = call.parts()?;
-        plan.rows.delete(trees, state, bookmark, &[])
-    }
-
     pub(super) fn delete(&mut self, call: &mut SessionCallGuard<'_>, updatable: bool) -> Result<()> {
         self.check_updatable(call, updatable)?;
         match &self.prepared {
@@ -678,87 +403,9 @@ impl Cursor {
 }
 
 /// A row that is not there any more is a deleted one.
-fn gone_is_deleted<T>(result: Result<T>) -> Result<T> {
+pub(super) fn gone_is_deleted<T>(result: Result<T>) -> Result<T> {
     match result {
         Err(TableError::Live(LiveError::KeyMissing { .. })) => Err(TableError::RecordDeleted),
         other => other,
     }
-}
-
-fn index_error(plan: &TablePlan, index: &PlanIndex, what: &'static str, error: JetError) -> TableError {
-    let name = plan.table().indexes.get(index.place).map(|index| index.name.clone());
-    TableError::Index { index: name.unwrap_or_default(), what, error }
-}
-
-fn null_key(plan: &TablePlan, index: &PlanIndex) -> TableError {
-    index_error(plan, index, "a key must not be null", JetError::NULL_KEY_DISALLOWED)
-}
-
-/// An entry that should be there and is not: the index is damaged.
-fn delete_entry(result: Result<()>, plan: &TablePlan, index: &PlanIndex) -> Result<()> {
-    match result {
-        Err(TableError::Live(LiveError::KeyMissing { .. })) => {
-            let what = "an entry of a row is missing";
-            Err(index_error(plan, index, what, JetError::SECONDARY_INDEX_CORRUPTED))
-        }
-        other => other,
-    }
-}
-
-/// Fails when a column that must not be null is.
-#[doc(alias = "ErrRECIIllegalNulls")]
-pub(super) fn check_nulls(plan: &TablePlan, row: &RecordView<'_>) -> Result<()> {
-    let is_required = |column: &ColumnDefinition| {
-        column.flags.intersects(ColumnFlags::NOT_NULL | ColumnFlags::AUTO_INCREMENT)
-            && !column.flags.contains(ColumnFlags::DEFAULT)
-            && !column.is_deleted()
-    };
-    for (place, column) in plan.table().columns.iter().enumerate().filter(|(_, c)| is_required(c)) {
-        if column_content(plan.table(), row, place)?.is_some() {
-            continue;
-        }
-        let error = if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
-            JetError::AUTO_INCREMENT_NOT_SET
-        } else {
-            JetError::NULL_INVALID
-        };
-        return Err(TableError::Column { column: column.api_id(), what: "must not be null", error });
-    }
-    Ok(())
-}
-
-/// The long values that a row refers to.
-pub(super) fn long_values_of(row: &RecordView<'_>) -> Result<Vec<LongValueId>> {
-    let mut ids = Vec::new();
-    for column in row.tagged_columns() {
-        let column = column?;
-        if !column.flags.contains(ese_format::TaggedFlags::LONG_VALUE) {
-            continue;
-        }
-        for value in column.values() {
-            if let TaggedValue::Separated(id) = value? {
-                ids.push(id);
-            }
-        }
-    }
-    Ok(ids)
-}
-
-/// The next key of a table without primary index.
-fn next_row_number(call: &SessionCallGuard<'_>, plan: &TablePlan) -> Result<u32> {
-    let mut next = plan.schema.shared.next_row.lock();
-    let number = match *next {
-        Some(number) => number,
-        None => {
-            let mut place = Place::default();
-            let reads = Reads { trees: call.trees(), state: call.state()? };
-            let found = plan.rows.seek(&reads, &[], &[], SeekHow::Last, &mut place)?;
-            let last = place.key().first_chunk::<4>().filter(|_| found);
-            last.map_or(0, |bytes| u64::from(u32::from_be_bytes(*bytes))) + 1
-        }
-    };
-    let out = TableError::refused("no row numbers are left", JetError::OUT_OF_SEQUENTIAL_INDEX_VALUES);
-    let key = u32::try_from(number).map_err(|_| out)?;
-    *next = Some(number + 1);
-    Ok(key)
 }

@@ -1,0 +1,308 @@
+//! Search keys, seeks, ranges, and going to rows by bookmarks.
+
+use std::sync::Arc;
+
+use ese_btree::live::SeekHow;
+use ese_format::{JetError, KeyFlags};
+
+use super::cursor::{Cursor, Location, Range, RangeFlags, SeekFlags, replaced};
+use super::error::{Result, TableError, TableStatus};
+use super::plan::PlanIndex;
+use super::tree::{Place, Reads};
+use crate::session::SessionCallGuard;
+
+impl Cursor {
+    /// Makes a search key, segment by segment.
+    pub(super) fn make_key(&mut self, data: &[u8], flags: KeyFlags) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let index = match self.index {
+            Some(place) => plan.secondary.get(place),
+            None => plan.primary.as_ref(),
+        };
+        let Some(index) = index else {
+            if !flags.contains(KeyFlags::NORMALIZED_KEY) {
+                return Err(TableError::NoCurrentIndex);
+            }
+            let rules = ese_format::KeyRules::DEFAULT;
+            return Ok(self.search_key.push(&[], &rules, data, flags)?);
+        };
+        let starts = flags.contains(KeyFlags::NEW_KEY) && !flags.contains(KeyFlags::NORMALIZED_KEY);
+        if let (Some(bytes), true) = (index.placeholder, starts) {
+            self.search_key.set_first(&bytes);
+            let flags = flags.difference(KeyFlags::NEW_KEY);
+            return Ok(self.search_key.push(&index.segments, index.keys.rules(), data, flags)?);
+        }
+        Ok(self.search_key.push(&index.segments, index.keys.rules(), data, flags)?)
+    }
+
+    pub(super) fn seek(&mut self, call: &mut SessionCallGuard<'_>, flags: SeekFlags) -> Result<TableStatus> {
+        let relation = flags.bits() & 0x1F;
+        if relation == 0 {
+            return Err(TableError::parameter("a seek without a relation"));
+        }
+        if !self.search_key.is_prepared() {
+            return Err(TableError::KeyNotMade);
+        }
+        self.cancel_for_move(call)?;
+        self.range = None;
+        let mut key = replaced(std::mem::take(&mut self.key_buffer), self.search_key.key());
+        self.search_key.reset();
+        let outcome = self.seek_key(call, &mut key, flags);
+        self.key_buffer = key;
+        outcome
+    }
+
+    fn seek_key(
+        &mut self,
+        call: &SessionCallGuard<'_>,
+        key: &mut Vec<u8>,
+        flags: SeekFlags,
+    ) -> Result<TableStatus> {
+        let not_equal = |equal: bool| if equal { TableStatus::Done } else { TableStatus::SeekNotEqual };
+        if flags.contains(SeekFlags::LESS) || flags.contains(SeekFlags::LESS_OR_EQUAL) {
+            if !flags.contains(SeekFlags::LESS)
+                && self.seek_place(call, key, &[], SeekHow::AtLeast)?
+                && self.current_key() == *key
+            {
+                return Ok(TableStatus::Done);
+            }
+            if self.seek_place(call, key, &[], SeekHow::Below)? {
+                return Ok(not_equal(flags.contains(SeekFlags::LESS)));
+            }
+            self.location = Location::BeforeFirst;
+            return Err(TableError::RecordNotFound);
+        }
+        if flags.contains(SeekFlags::GREATER_OR_EQUAL) {
+            if self.seek_place(call, key, &[], SeekHow::AtLeast)? {
+                return Ok(not_equal(self.current_key() == *key));
+            }
+            self.location = Location::AfterLast;
+            return Err(TableError::RecordNotFound);
+        }
+        if flags.contains(SeekFlags::GREATER) {
+            // The lowest key above this one.
+            key.push(0);
+            if self.seek_place(call, key, &[], SeekHow::AtLeast)? {
+                return Ok(TableStatus::Done);
+            }
+            self.location = Location::AfterLast;
+            return Err(TableError::RecordNotFound);
+        }
+        if !self.seek_place(call, key, &[], SeekHow::AtLeast)? || self.current_key() != *key {
+            let place = if self.index.is_some() { &mut self.entry } else { &mut self.row };
+            place.set(key, &[]);
+            self.fresh = None;
+            self.location = Location::OnKey;
+            return Err(TableError::RecordNotFound);
+        }
+        if flags.contains(SeekFlags::CHECK_UNIQUENESS) && self.is_only_entry(call)? {
+            return Ok(TableStatus::UniqueKey);
+        }
+        if flags.contains(SeekFlags::SET_INDEX_RANGE) {
+            self.range = Some(Range { key: key.clone(), inclusive: true, upper: true });
+        }
+        Ok(TableStatus::Done)
+    }
+
+    fn is_only_entry(&self, call: &SessionCallGuard<'_>) -> Result<bool> {
+        if self.tree().is_unique() {
+            return Ok(true);
+        }
+        let reads = Reads { trees: call.trees(), state: call.state()? };
+        let mut beside = self.place().clone();
+        Ok(!self.tree().next(&reads, &mut beside)? || beside.key() != self.current_key())
+    }
+
+    pub(super) fn set_index_range(&mut self, call: &SessionCallGuard<'_>, flags: RangeFlags) -> Result<()> {
+        if flags.contains(RangeFlags::REMOVE) {
+            if self.range.take().is_none() {
+                let what = "there is no range to remove";
+                return Err(TableError::refused(what, JetError::INVALID_OPERATION));
+            }
+            return Ok(());
+        }
+        if self.current_index().is_none() {
+            return Err(TableError::NoCurrentIndex);
+        }
+        if !self.search_key.is_prepared() {
+            return Err(TableError::KeyNotMade);
+        }
+        self.range = Some(Range {
+            key: self.search_key.key().to_vec(),
+            inclusive: flags.contains(RangeFlags::INCLUSIVE),
+            upper: flags.contains(RangeFlags::UPPER_LIMIT),
+        });
+        self.search_key.reset();
+        let result = match self.settle(call) {
+            Ok(()) if matches!(self.location, Location::OnRow | Location::OnKey) => self.check_range(),
+            Ok(()) => Err(TableError::NoCurrentRecord),
+            Err(error) => Err(error),
+        };
+        if flags.contains(RangeFlags::INSTANT_DURATION) {
+            self.range = None;
+        }
+        result
+    }
+
+    /// Takes the range away and forgets the search key: the cursor goes elsewhere.
+    pub(super) fn reset_for_goto(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
+        self.cancel_for_move(call)?;
+        self.range = None;
+        self.search_key.reset();
+        Ok(())
+    }
+
+    pub(super) fn set_current_index(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        name: Option<&str>,
+    ) -> Result<()> {
+        let name = name.filter(|name| !name.is_empty());
+        let table = self.plan.table();
+        let is_named = |index: &PlanIndex| {
+            let index = table.indexes.get(index.place);
+            index.is_some_and(|index| name.is_some_and(|name| index.name.eq_ignore_ascii_case(name)))
+        };
+        let wanted = match name {
+            None => None,
+            Some(_) if self.plan.primary.as_ref().is_some_and(is_named) => None,
+            Some(_) => match self.plan.secondary.iter().position(is_named) {
+                Some(place) => Some(place),
+                None => {
+                    let what = "the table has no such index";
+                    return Err(TableError::refused(what, JetError::INDEX_NOT_FOUND));
+                }
+            },
+        };
+        if wanted == self.index {
+            return Ok(());
+        }
+        self.cancel_for_move(call)?;
+        self.index = wanted;
+        let index = wanted.and_then(|place| self.plan.secondary.get(place));
+        self.index_use = index.map(|index| self.plan.schema.shared.use_index(index.tree.root()));
+        self.range = None;
+        self.search_key.clear();
+        self.location = Location::BeforeFirst;
+        self.fresh = None;
+        Ok(())
+    }
+
+    /// Goes to a row by its bookmark, and to its entry in the current index: that of value number `instance`.
+    #[doc(alias = "ErrRECIGotoBookmark")]
+    pub(super) fn goto_bookmark(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        bookmark: &[u8],
+        instance: usize,
+    ) -> Result<()> {
+        if bookmark.is_empty() {
+            let what = "a bookmark without bytes";
+            return Err(TableError::refused(what, JetError::INVALID_BOOKMARK));
+        }
+        self.reset_for_goto(call)?;
+        let plan = Arc::clone(&self.plan);
+        let reads = Reads { trees: call.trees(), state: call.state()? };
+        let mut row = Place::default();
+        row.set(bookmark, &[]);
+        if !plan.rows.refresh(&reads, &mut row)? {
+            // The cursor stays where it is.
+            return Err(TableError::RecordDeleted);
+        }
+        self.row = row;
+        self.fresh = None;
+        self.location = Location::OnRow;
+        let Some(index) = self.index.and_then(|place| plan.secondary.get(place)) else { return Ok(()) };
+        let mut key = std::mem::take(&mut self.key_buffer);
+        let found = self.entry_key(call, index, instance, &mut key);
+        let outcome = match found {
+            Ok(true) => {
+                let mut entry = std::mem::take(&mut self.entry);
+                let reads = Reads { trees: call.trees(), state: call.state()? };
+                let data = if index.tree.is_unique() { &[][..] } else { bookmark };
+                let there = index.tree.seek(&reads, &key, data, SeekHow::AtLeast, &mut entry)?
+                    && entry.key() == key
+                    && entry.data() == bookmark;
+                self.entry = entry;
+                if there {
+                    Ok(())
+                } else {
+                    self.location = Location::BeforeFirst;
+                    Err(TableError::NoCurrentRecord)
+                }
+            }
+            Ok(false) => {
+                self.location = Location::BeforeFirst;
+                Err(TableError::NoCurrentRecord)
+            }
+            Err(error) => Err(error),
+        };
+        self.key_buffer = key;
+        outcome
+    }
+
+    /// The key of the current row in an index; false when the row has no entry there.
+    fn entry_key(
+        &mut self,
+        call: &SessionCallGuard<'_>,
+        index: &PlanIndex,
+        instance: usize,
+        key: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let tree = self.plan.long_values();
+        let plan = Arc::clone(&self.plan);
+        let mut values = Self::values(&mut self.buffers, &plan, tree.as_ref(), call)?;
+        let row = ese_format::RecordView::parse(self.row.data(), plan.page_size)?;
+        if index.keys.is_substring() {
+            return Ok(match index.keys.first_substring_key(plan.table(), &row, &mut values)? {
+                Some(first) => {
+                    key.clear();
+                    key.extend_from_slice(&first);
+                    true
+                }
+                None => false,
+            });
+        }
+        match index.keys.key_of_instance(plan.table(), &row, instance, &mut values, key)? {
+            None => Err(TableError::refused("the row has no such value", JetError::BAD_ITAG_SEQUENCE)),
+            Some(None) => Ok(false),
+            Some(Some(nulls)) => Ok(index.keys.judge_nulls(nulls) != crate::reader::NullVerdict::Ignored),
+        }
+    }
+
+    /// Goes to an entry of the current secondary index.
+    #[doc(alias = "ErrIsamGotoIndexBookmark")]
+    pub(super) fn goto_entry(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        key: &[u8],
+        bookmark: &[u8],
+        permit_virtual: bool,
+    ) -> Result<()> {
+        let plan = Arc::clone(&self.plan);
+        let Some(index) = self.index.and_then(|place| plan.secondary.get(place)) else {
+            return Err(TableError::NoCurrentIndex);
+        };
+        let unique = index.tree.is_unique();
+        if key.is_empty() || !unique && bookmark.is_empty() {
+            let what = "a bookmark without bytes";
+            return Err(TableError::refused(what, JetError::INVALID_BOOKMARK));
+        }
+        self.reset_for_goto(call)?;
+        let data = if unique { &[][..] } else { bookmark };
+        self.entry.set(key, data);
+        self.fresh = None;
+        let reads = Reads { trees: call.trees(), state: call.state()? };
+        if !index.tree.refresh(&reads, &mut self.entry)? {
+            self.entry.set(key, data);
+            self.location = if permit_virtual { Location::OnKey } else { Location::BeforeFirst };
+            return Err(TableError::RecordDeleted);
+        }
+        self.row.set(self.entry.data(), &[]);
+        self.location = Location::OnRow;
+        if unique && !bookmark.is_empty() && self.entry.data() != bookmark {
+            return Err(TableError::RecordDeleted);
+        }
+        Ok(())
+    }
+}
