@@ -223,7 +223,7 @@ fn not_initialized() {
 #[test]
 fn read_verify_failure() {
     let Some(bed) = ready() else { return };
-    let file = Arc::clone(bed.instance.databases()[0].file());
+    let file = bed.instance.databases()[0].file().unwrap();
     let mut byte = [0];
     for (offset, bit) in [(41 * 8192 + 100, 1), (41 * 8192 + 901, 2)] {
         file.read_exact_at(offset, &mut byte).unwrap();

@@ -145,7 +145,7 @@ impl OpenDatabase {
                 .copy
                 .database
                 .file()
-                .read_exact_at(offset, buffer)
+                .and_then(|file| file.read_exact_at(offset, buffer))
                 .map_err(BackupError::from)
                 .and_then(|()| self.verify(number(first), buffer));
             match outcome {

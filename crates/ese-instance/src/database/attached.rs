@@ -7,9 +7,9 @@ use ese_btree::live::{LiveTrees, SlotFacts};
 use ese_format::{
     AttachmentEntry, DatabaseHeader, DatabaseVersion, PageNumber, PageSize, RawDatabaseHeader, Signature,
 };
-use ese_io::{File, IoError};
+use ese_io::{File, IoError, IoErrorKind, Operation};
 use ese_log::record::{DatabaseSlot, SessionId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::file::write_database_header;
 use super::page_range_locks::PageRangeLocks;
@@ -37,7 +37,8 @@ impl AttachKind {
 pub struct AttachedDatabase {
     id: u8,
     path: PathBuf,
-    file: Arc<dyn File>,
+    /// `None` when the instance has ended, whoever still has this.
+    file: RwLock<Option<Arc<dyn File>>>,
     page_size: PageSize,
     last_page: PageNumber,
     kind: AttachKind,
@@ -77,7 +78,7 @@ impl AttachedDatabase {
         Self {
             id,
             path: file.path().to_path_buf(),
-            file,
+            file: RwLock::new(Some(file)),
             page_size: header.page_size(),
             last_page,
             kind,
@@ -168,9 +169,17 @@ impl AttachedDatabase {
     }
 
     /// The open file.
-    #[must_use]
-    pub fn file(&self) -> &Arc<dyn File> {
-        &self.file
+    ///
+    /// # Errors
+    /// Access is denied when the instance has ended: the file is no longer its own.
+    pub fn file(&self) -> Result<Arc<dyn File>, IoError> {
+        let file = self.file.read().clone();
+        file.ok_or_else(|| IoError::new(Operation::Open, IoErrorKind::AccessDenied, &self.path))
+    }
+
+    /// Lets others have the file, whatever handles of sessions are still around.
+    pub(crate) fn release(&self) {
+        self.file.write().take();
     }
 
     /// Page size.
@@ -218,9 +227,10 @@ impl AttachedDatabase {
     /// # Errors
     /// A storage error.
     pub fn write_header(&self, signature: Signature) -> Result<(), IoError> {
+        let file = self.file()?;
         let mut header = self.header.lock();
         header.set_header_flush_signature(signature);
-        write_database_header(&*self.file, &header)
+        write_database_header(&*file, &header)
     }
 
     /// The entry that log headers and checkpoints list while the database is attached.

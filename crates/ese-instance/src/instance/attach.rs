@@ -107,8 +107,9 @@ impl Instance {
         };
         // The file ends where the database does, from now on.
         let end = last_page.file_offset(database.page_size()) + u64::from(database.page_size().bytes());
-        if !options.read_only && database.file().len()? > end {
-            database.file().set_len(end)?;
+        let file = database.file()?;
+        if !options.read_only && file.len()? > end {
+            file.set_len(end)?;
         }
         self.put_into_trees(&database, options.largest_page_count)?;
         self.events()
@@ -138,7 +139,7 @@ impl Instance {
         facts.read_only = database.is_read_only();
         facts.largest_page = (largest_page_count != 0).then_some(PageNumber(largest_page_count));
         facts.gate = Some(database.range_locks_shared() as Arc<dyn PageWriteGate>);
-        trees.attach(database.slot(), Arc::clone(database.file()), facts)?;
+        trees.attach(database.slot(), database.file()?, facts)?;
         Ok(())
     }
 

@@ -78,6 +78,9 @@ impl Instance {
         for slot in (0..=6).map(DatabaseSlot) {
             running.trees.abandon(slot);
         }
+        for database in &running.databases {
+            database.release();
+        }
         if running.temporary {
             // A left-over is removed by the next start.
             let _ = temporary::remove(&*self.environment().storage, &running.paths.temporary);
