@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
 use ese_format::{
-    ColumnId, ColumnState, FixedSlot, RecordContent, RecordView, TaggedContent, TaggedFlags, TaggedValue,
+    ColumnId, ColumnState, FixedSlot, PageSize, RecordBuffer, RecordColumns, RecordContent, RecordView,
+    TaggedContent, TaggedFlags, TaggedTarget, TaggedValue,
 };
 use ese_instance::{DatabaseReader, DirtyPolicy, TableDefinition};
 use ese_io::OsStorage;
@@ -54,7 +55,85 @@ fn again(table: &TableDefinition, record: &[u8], reader: &DatabaseReader) -> Opt
             values,
         });
     }
+    let set = |order| masked_slots(&set_in_order(&content, page_size, order), &content);
+    assert!((0..4).all(|order| set(order) == masked), "{}: {content:02x?}\n{masked:02x?}", table.name);
     Some([content.encode(page_size).unwrap(), masked])
+}
+
+struct Slots<'a>(&'a RecordContent<'a>);
+
+impl RecordColumns for Slots<'_> {
+    fn fixed_slot(&self, column: ColumnId) -> Option<(usize, usize)> {
+        let place = usize::from(column.0) - 1;
+        let offset = self.0.fixed[..place].iter().map(|slot| slot.size).sum::<usize>() + 4;
+        Some((offset, self.0.fixed[place].size))
+    }
+
+    fn default_value(&self, _: ColumnId) -> Option<&[u8]> {
+        None
+    }
+}
+
+/// Sets the columns one after the other, in one of several orders; with other values before them in some.
+fn set_in_order(content: &RecordContent<'_>, page_size: PageSize, order: usize) -> Vec<u8> {
+    let mut buffer = RecordBuffer::new(page_size, page_size.len());
+    let columns = Slots(content);
+    let count = content.fixed.len() + content.variable.len() + content.tagged.len();
+    let mut places: Vec<usize> = (0..count).collect();
+    match order {
+        1 => places.reverse(),
+        2 => places.sort_by_key(|place| place * 7919 % 31),
+        _ => {}
+    }
+    if order == 3 {
+        // What was there before leaves nothing behind.
+        for (place, slot) in content.fixed.iter().enumerate() {
+            buffer.set_fixed(&columns, ColumnId(place as u16 + 1), Some(&vec![0xEE; slot.size])).unwrap();
+        }
+        for place in 0..content.variable.len() {
+            buffer.set_variable(&columns, ColumnId(place as u16 + 128), Some(&[0xEE; 9])).unwrap();
+        }
+        for tagged in content.tagged.iter().filter(|tagged| tagged.values.len() < 2) {
+            let value = Some(TaggedValue::Plain(&[0xEE; 11]));
+            buffer.set_tagged(&target(tagged), 1, value).unwrap();
+        }
+    }
+    for place in places {
+        let (fixed, variable) = (content.fixed.len(), content.variable.len());
+        if place < fixed {
+            let value = content.fixed[place].value;
+            buffer.set_fixed(&columns, ColumnId(place as u16 + 1), value).unwrap();
+        } else if place < fixed + variable {
+            let place = place - fixed;
+            buffer.set_variable(&columns, ColumnId(place as u16 + 128), content.variable[place]).unwrap();
+        } else {
+            let tagged = &content.tagged[place - fixed - variable];
+            if tagged.values.is_empty() {
+                buffer.set_tagged(&target(tagged), 1, None).unwrap();
+            }
+            for (place, value) in tagged.values.iter().enumerate() {
+                buffer.set_tagged(&target(tagged), place as u32 + 1, Some(*value)).unwrap();
+            }
+        }
+    }
+    buffer.bytes().to_vec()
+}
+
+fn target(tagged: &TaggedContent<'_>) -> TaggedTarget {
+    let (column, from_template, long_value) = (tagged.id, tagged.from_template, tagged.long_value);
+    TaggedTarget { column, from_template, long_value, explicit_null: true }
+}
+
+/// The record with the slots of fixed nulls filled alike.
+fn masked_slots(record: &[u8], content: &RecordContent<'_>) -> Vec<u8> {
+    let (mut masked, mut offset) = (record.to_vec(), 4);
+    for slot in &content.fixed {
+        if slot.value.is_none() {
+            masked[offset..offset + slot.size].fill(b'*');
+        }
+        offset += slot.size;
+    }
+    masked
 }
 
 #[test]
