@@ -3,6 +3,7 @@
 //! whole, and no fewer than had committed when the backup began.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,7 +15,8 @@ use ese_backup::{
 use ese_format::ColumnKind;
 use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, DatabaseReader, DirtyPolicy, Engine, Environment, FindingSeverity,
-    IndexSpec, InitOptions, Instance, ParameterId, Session, TableSpec, TermMode, deep_verify,
+    IndexSpec, InitOptions, Instance, ParameterId, PrepareKind, Session, SetFlags, Table, TableMode,
+    TableSpec, TermMode, deep_verify,
 };
 use ese_io::{MemoryStorage, Storage, SystemClock, SystemRandomness};
 
@@ -56,16 +58,84 @@ fn table(name: &str) -> TableSpec {
         .index(IndexSpec::new("ByText").ascending("Text"))
 }
 
-/// Transaction after transaction, each with two tables, until told to stop; every tenth is rolled back.
+fn insert(table: &mut Table, id: u32) {
+    let (key, text) = (table.column_id("Id").unwrap(), table.column_id("Text").unwrap());
+    table.prepare(PrepareKind::Insert).unwrap();
+    table.set_column(key, &id.to_le_bytes(), SetFlags::empty()).unwrap();
+    // Every other one is stored apart.
+    let length = if id % 2 == 0 { 40 } else { 3000 };
+    let bytes: Vec<u8> = id.to_string().bytes().cycle().take(length).collect();
+    table.set_column(text, &bytes, SetFlags::empty()).unwrap();
+    table.update().unwrap();
+}
+
+/// A transaction's rows: two come, and one of an earlier transaction goes.
+fn change_rows(table: &mut Table, number: u32) {
+    insert(table, number * 2);
+    insert(table, number * 2 + 1);
+    if number >= 20 && is_committed(number - 20) {
+        table.move_first().unwrap();
+        table.delete().unwrap();
+    }
+}
+
+/// The rows after a number of transactions.
+fn expected_rows(transactions: u32) -> BTreeSet<u32> {
+    let mut rows = BTreeSet::new();
+    for number in (0..transactions).filter(|n| is_committed(*n)) {
+        rows.extend([number * 2, number * 2 + 1]);
+        if number >= 20 && is_committed(number - 20) {
+            rows.pop_first();
+        }
+    }
+    rows
+}
+
+/// The rows of a writer, read by an instance of its own.
+fn rows(storage: &MemoryStorage, path: &Path) -> Vec<BTreeSet<u32>> {
+    let copy = MemoryStorage::new();
+    copy.create_directory(Path::new("/db")).unwrap();
+    copy.put(Path::new(DATABASE), storage.get(path).unwrap());
+    let instance = start(&copy, true);
+    let session = instance.begin_session().unwrap();
+    session.attach_database(Path::new(DATABASE)).unwrap();
+    let database = session.open_database(Path::new(DATABASE)).unwrap();
+    let found = (0..WRITERS)
+        .map(|writer| {
+            let mut table = database.open_table(&format!("Rows{writer}"), TableMode::empty()).unwrap();
+            let id = table.column_id("Id").unwrap();
+            let mut rows = BTreeSet::new();
+            let mut more = table.move_first();
+            while more.is_ok() {
+                rows.insert(u32::from_le_bytes(table.get(id).unwrap().unwrap().try_into().unwrap()));
+                more = table.move_next();
+            }
+            rows
+        })
+        .collect();
+    drop(database);
+    session.end().unwrap();
+    instance.terminate(TermMode::Complete).unwrap();
+    found
+}
+
+/// Whether the transaction of a number is not rolled back.
+fn is_committed(number: u32) -> bool {
+    number % 10 != 9
+}
+
+/// Transaction after transaction, each with two tables and some rows, until told to stop; every tenth is rolled back.
 fn write(session: &Session, writer: usize, committed: &AtomicU32, stop: &AtomicBool) {
     let database = session.open_database(Path::new(DATABASE)).unwrap();
+    let mut rows = database.open_table(&format!("Rows{writer}"), TableMode::empty()).unwrap();
     let mut number = 0;
     while !stop.load(Ordering::Acquire) {
         let transaction = session.transaction().unwrap();
         for half in ["a", "b"] {
             database.create_table(&table(&format!("W{writer}-{number:05}{half}"))).unwrap();
         }
-        if number % 10 == 9 {
+        change_rows(&mut rows, number);
+        if !is_committed(number) {
             transaction.rollback().unwrap();
         } else {
             transaction.commit(CommitMode::Durable).unwrap();
@@ -86,6 +156,7 @@ fn transactions(storage: &MemoryStorage, path: &Path) -> Vec<u32> {
     })
     .unwrap();
     assert!(bad.is_empty(), "{bad:?}");
+    let rows = rows(storage, path);
     let names: Vec<String> = reader.tables().unwrap().into_iter().map(|t| t.name).collect();
     (0..WRITERS)
         .map(|writer| {
@@ -94,13 +165,14 @@ fn transactions(storage: &MemoryStorage, path: &Path) -> Vec<u32> {
             let mut expected = Vec::new();
             let mut number = 0;
             while expected.len() < found.len() {
-                if number % 10 != 9 {
+                if is_committed(number) {
                     expected.push(format!("{prefix}{number:05}a"));
                     expected.push(format!("{prefix}{number:05}b"));
                 }
                 number += 1;
             }
             assert_eq!(found, expected.iter().collect::<Vec<_>>(), "writer {writer}");
+            assert_eq!(rows[writer], expected_rows(number), "writer {writer}");
             number
         })
         .collect()
@@ -120,6 +192,13 @@ fn run(circular: bool, backup: impl Fn(&Instance, u32) -> Option<String>) {
     }
     let instance = start(&storage, circular);
     instance.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+    let session = instance.begin_session().unwrap();
+    let database = session.open_database(Path::new(DATABASE)).unwrap();
+    for writer in 0..WRITERS {
+        database.create_table(&table(&format!("Rows{writer}"))).unwrap();
+    }
+    drop(database);
+    session.end().unwrap();
     let committed: Vec<AtomicU32> = (0..WRITERS).map(|_| AtomicU32::new(0)).collect();
     let stop = AtomicBool::new(false);
     let mut sets = Vec::new();
