@@ -63,7 +63,7 @@ fn insert(table: &mut Table, id: u32) {
     table.prepare(PrepareKind::Insert).unwrap();
     table.set_column(key, &id.to_le_bytes(), SetFlags::empty()).unwrap();
     // Every other one is stored apart.
-    let length = if id % 2 == 0 { 40 } else { 3000 };
+    let length = if id.is_multiple_of(2) { 40 } else { 3000 };
     let bytes: Vec<u8> = id.to_string().bytes().cycle().take(length).collect();
     table.set_column(text, &bytes, SetFlags::empty()).unwrap();
     table.update().unwrap();
