@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bench_peers::ese_store::EseStore;
 use bench_peers::redb_store::RedbStore;
 use bench_peers::sqlite_store::SqliteStore;
 use bench_peers::{Failure, ROW_LEN, Result, Store};
@@ -22,7 +23,8 @@ const FIRST_DURABLE: u64 = 1 << 40;
 
 type Open = fn(&Path) -> Result<Box<dyn Store>>;
 
-const STORES: [(&str, Open); 2] = [
+const STORES: [(&str, Open); 3] = [
+    ("ese", |directory| Ok(Box::new(EseStore::create(directory, CACHE)?))),
     ("redb", |directory| Ok(Box::new(RedbStore::create(directory, CACHE)?))),
     ("SQLite, WAL", |directory| Ok(Box::new(SqliteStore::create(directory, CACHE)?))),
 ];

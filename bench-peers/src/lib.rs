@@ -3,6 +3,7 @@
 //! A row has a 64-bit key and 100 bytes. "Durable" means that a commit returns when the row survives a loss of power:
 //! redb with immediate durability, SQLite in WAL mode with `synchronous=FULL`, the engine with its default commit.
 
+pub mod ese_store;
 pub mod redb_store;
 pub mod sqlite_store;
 
