@@ -134,18 +134,24 @@ pub(super) struct VersionStore {
 /// Bytes that a version takes beside those of its node.
 const OVERHEAD: usize = size_of::<Version>();
 
+/// Keys that are numbers differ in their last bytes only: every step folds the high half of a product back.
 fn hash_of(slot: DatabaseSlot, root: PageNumber, key: &[u8], data: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mut hash = u64::from(root.0) << 8 | u64::from(slot.0);
+    const START: u64 = 0xD6E8_FEB8_6659_FD93;
+    let mix = |hash: u64, word: u64| {
+        let product = u128::from(hash ^ word) * u128::from(FACTOR);
+        (product >> 64) as u64 ^ product as u64
+    };
+    let mut hash = mix(START, u64::from(root.0) << 8 | u64::from(slot.0));
     for part in [key, data] {
         let (words, rest) = part.as_chunks::<8>();
         for word in words {
-            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(FACTOR);
+            hash = mix(hash, u64::from_le_bytes(*word));
         }
         let tail = rest.iter().fold(rest.len() as u64, |value, &byte| value << 8 | u64::from(byte));
-        hash = (hash.rotate_left(5) ^ tail).wrapping_mul(FACTOR);
+        hash = mix(hash, tail);
     }
-    hash ^ hash >> 32
+    mix(hash, START)
 }
 
 impl VersionStore {
