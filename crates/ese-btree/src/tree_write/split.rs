@@ -26,13 +26,15 @@ struct Load<'l, 'a> {
     lines: &'l [Line<'a>],
     /// Reserved bytes of each line; empty when there are none.
     reserves: &'l [usize],
+    /// The prefix of the page that is split.
+    old_prefix: &'l [u8],
 }
 
 impl<'l, 'a> Load<'l, 'a> {
     fn split_at(self, cut: usize) -> Option<(Self, Self)> {
         let (left, right) = self.lines.split_at_checked(cut)?;
         let (a, b) = self.reserves.split_at_checked(cut).unwrap_or((&[], &[]));
-        Some((Self { lines: left, reserves: a }, Self { lines: right, reserves: b }))
+        Some((Self { lines: left, reserves: a, ..self }, Self { lines: right, reserves: b, ..self }))
     }
 
     fn reserve(self) -> usize {
@@ -45,13 +47,29 @@ impl<'l, 'a> Load<'l, 'a> {
         prefix.len() + lines.sum::<usize>() + self.reserve()
     }
 
+    /// The line that shares most with the old prefix.
+    fn nearest_to_old_prefix(self) -> Option<usize> {
+        if self.old_prefix.is_empty() {
+            return None;
+        }
+        let shared = |line: &Line<'_>| {
+            let key = line.key.iter().copied().flatten();
+            key.zip(self.old_prefix).take_while(|(a, b)| a == b).count()
+        };
+        self.lines.iter().enumerate().max_by_key(|(_, line)| shared(line)).map(|(index, _)| index)
+    }
+
     /// The line whose key as the page's prefix makes the lines smallest, and the bytes that they need then. Keys are in
-    /// order, so that one in the middle shares most with most of them.
+    /// order, so that one in the middle shares most with most of them. The key that shares most with the page's old prefix
+    /// is tried, too: each line shares at least as much with it as with that prefix, so that lines which fitted the old page
+    /// fit the new one.
     #[doc(alias = "BTISplitSetPrefixes")]
     fn best_prefix(self) -> (Option<usize>, usize) {
         let mut best = (None, self.cost(&[]));
         let count = self.lines.len();
-        let mut candidates = [count / 2, count / 4, count * 3 / 4];
+        let middle = count / 2;
+        let mut candidates =
+            [middle, count / 4, count * 3 / 4, self.nearest_to_old_prefix().unwrap_or(middle)];
         candidates.sort_unstable();
         for (index, &line) in candidates.iter().enumerate() {
             if index > 0 && candidates.get(index - 1) == Some(&line) {
@@ -235,11 +253,12 @@ impl<S: PageStore> TreeWriter<S> {
             }
             _ => End::No,
         };
-        let cut = choose(Load { lines: &lines, reserves: &reserves }, new, end, room);
+        let old_prefix = image.key_prefix();
+        let cut = choose(Load { lines: &lines, reserves: &reserves, old_prefix }, new, end, room);
         let made = cut.is_some();
         let (plain_lines, plain_reserves);
         let (load, cut) = match cut {
-            Some(cut) => (Load { lines: &lines, reserves: &reserves }, cut),
+            Some(cut) => (Load { lines: &lines, reserves: &reserves, old_prefix }, cut),
             None => {
                 // Without the change, at its place: then the new node is the first or the last of a page.
                 plain_lines = changed_lines(&image, None).map_err(edit)?;
@@ -249,7 +268,7 @@ impl<S: PageStore> TreeWriter<S> {
                     let what = "a page with long nodes cannot be split";
                     return Err(TreeWriteError::Corrupt { page, what });
                 }
-                let load = Load { lines: &plain_lines, reserves: &plain_reserves };
+                let load = Load { lines: &plain_lines, reserves: &plain_reserves, old_prefix };
                 let line = new.clamp(1, count - 1);
                 let halves = load.split_at(line).map(|(a, b)| (a.best_prefix().0, b.best_prefix().0));
                 let (prefix_line, new_prefix_line) = halves.unwrap_or_default();
@@ -303,7 +322,7 @@ impl<S: PageStore> TreeWriter<S> {
             let operation = change.as_ref().map(|c| (c.operation, c.line, &c.key[..], &c.data[..]));
             let lines = changed_lines(&image, operation).map_err(edit)?;
             let reserves = self.reserves(tree, &image, &lines);
-            let load = Load { lines: &lines, reserves: &reserves };
+            let load = Load { lines: &lines, reserves: &reserves, old_prefix: image.key_prefix() };
             let (prefix_line, bytes) = load.best_prefix();
             if bytes > room && change.is_some() {
                 continue;
@@ -341,5 +360,30 @@ impl<S: PageStore> TreeWriter<S> {
         self.pass_times(2 * new_pages);
         self.change(tree, &PageChange::Split(&plan))?;
         Ok(made)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines with these keys fit a page with `old_prefix` when they fit it with the best prefix.
+    fn assert_no_worse(keys: &[Vec<u8>], old_prefix: &[u8]) {
+        let lines: Vec<Line<'_>> =
+            keys.iter().map(|key| Line { key: [key, &[]], data: b"12345", flags: 0 }).collect();
+        let load = Load { lines: &lines, reserves: &[], old_prefix };
+        let (_, bytes) = load.best_prefix();
+        assert!(bytes <= load.cost(old_prefix), "{bytes} bytes, {} before", load.cost(old_prefix));
+    }
+
+    #[test]
+    fn a_part_of_a_page_needs_no_more_than_on_the_page() {
+        // Long keys that share most of their bytes, none of them at a quarter of the lines.
+        let mut keys: Vec<Vec<u8>> = (0..11_u8).map(|n| vec![b'a', n]).collect();
+        keys.extend((0..9_u8).map(|n| [&[b'm'; 200][..], &[n]].concat()));
+        keys.extend((0..20_u8).map(|n| vec![b'x', n]));
+        assert_no_worse(&keys, &[b'm'; 182]);
+        assert_no_worse(&keys, &[&[b'm'; 200][..], b"gone"].concat());
+        assert_no_worse(&keys, b"y");
     }
 }
