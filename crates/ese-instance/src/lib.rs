@@ -67,8 +67,8 @@ pub use schema::TableMode;
 pub use session::{CommitId, CommitMode, Session, Transaction};
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
-    EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, PrepareKind, RangeFlags,
-    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, SeekFlags,
-    SetFlags, SetOptions, Table, TableError, TableStatus, TemporaryColumn, TemporaryTableFlags,
-    TemporaryTableSpec, UpdateFlags,
+    ColumnFilter, EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, FilterOperator,
+    PrepareKind, RangeFlags, RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions,
+    Retrieved, SeekFlags, SetFlags, SetOptions, Table, TableError, TableStatus, TemporaryColumn,
+    TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
 };

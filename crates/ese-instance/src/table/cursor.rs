@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use ese_btree::live::SeekHow;
-use ese_format::{RecordBuffer, SearchKeyBuffer};
+use ese_format::{JetError, RecordBuffer, SearchKeyBuffer};
 use ese_log::record::TransactionTime;
 
 use super::error::{Result, TableError};
+use super::filter::ReadyFilter;
 use super::long_values::{LongValueBuffers, ValueSource};
 use super::plan::{PlanIndex, TablePlan};
 use super::tree::{Place, Reads, RowTree};
@@ -54,6 +55,8 @@ pub(super) struct Cursor {
     pub(super) entry: Place,
     pub(super) range: Option<Range>,
     pub(super) search_key: SearchKeyBuffer,
+    /// What rows have to be like for moves to stop there.
+    pub(super) filters: Vec<ReadyFilter>,
     pub(super) prepared: Option<Prepared>,
     /// The row being prepared.
     pub(super) copy: RecordBuffer,
@@ -134,6 +137,7 @@ impl Cursor {
             entry: Place::default(),
             range: None,
             search_key: SearchKeyBuffer::default(),
+            filters: Vec::new(),
             prepared: None,
             copy,
             buffers: LongValueBuffers::default(),
@@ -303,7 +307,13 @@ impl Cursor {
         self.cancel_for_move(call)?;
         self.range = None;
         if self.seek_place(call, &[], &[], SeekHow::First)? {
-            return Ok(());
+            if self.passes_filters()? {
+                return Ok(());
+            }
+            match self.step_forwards(call, false) {
+                Err(TableError::NoCurrentRecord) => {}
+                other => return other,
+            }
         }
         Err(self.leave(Location::BeforeFirst))
     }
@@ -312,14 +322,39 @@ impl Cursor {
         self.cancel_for_move(call)?;
         self.range = None;
         if self.seek_place(call, &[], &[], SeekHow::Last)? {
-            return Ok(());
+            if self.passes_filters()? {
+                return Ok(());
+            }
+            match self.step_backwards(call, false) {
+                Err(TableError::NoCurrentRecord) => {}
+                other => return other,
+            }
         }
         Err(self.leave(Location::AfterLast))
     }
 
-    /// One row forwards; `other_key`: to the next one with another key.
-    #[doc(alias = "ErrDIRNext")]
+    /// One row forwards, of those that pass the filters; `other_key`: to the next one with another key.
     fn step_forwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
+        loop {
+            self.step_forwards_unfiltered(call, other_key)?;
+            if self.passes_filters()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// One row backwards, of those that pass the filters.
+    fn step_backwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
+        loop {
+            self.step_backwards_unfiltered(call, other_key)?;
+            if self.passes_filters()? {
+                return Ok(());
+            }
+        }
+    }
+
+    #[doc(alias = "ErrDIRNext")]
+    fn step_forwards_unfiltered(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
         if self.location == Location::First {
             self.settle(call).map_err(|error| match error {
                 TableError::NoCurrentRecord => self.leave(Location::AfterLast),
@@ -355,9 +390,8 @@ impl Cursor {
         Ok(())
     }
 
-    /// One row backwards.
     #[doc(alias = "ErrDIRPrev")]
-    fn step_backwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
+    fn step_backwards_unfiltered(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
         if self.location == Location::First {
             self.settle(call).map_err(|error| match error {
                 TableError::NoCurrentRecord => self.leave(Location::BeforeFirst),
@@ -398,6 +432,10 @@ impl Cursor {
     ) -> Result<()> {
         self.cancel_for_move(call)?;
         if rows == 0 {
+            if !self.filters.is_empty() && self.index.is_none() {
+                let what = "only moves that go somewhere are filtered";
+                return Err(TableError::refused(what, JetError::FILTERED_MOVE_NOT_SUPPORTED));
+            }
             self.settle(call)?;
             if self.location != Location::OnRow {
                 return Err(TableError::NoCurrentRecord);

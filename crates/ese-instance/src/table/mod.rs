@@ -15,6 +15,7 @@ mod auto_increment;
 mod cursor;
 mod enumerate;
 mod error;
+mod filter;
 mod long_values;
 mod plan;
 mod position;
@@ -37,6 +38,7 @@ pub use enumerate::{
     EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, RecordSize, RecordSizeFlags,
 };
 pub use error::{TableError, TableStatus};
+pub use filter::{ColumnFilter, FilterOperator};
 pub use position::RecordPosition;
 pub use retrieve::{RetrieveFlags, RetrieveOptions, Retrieved};
 pub use set_column::{SetFlags, SetOptions};
