@@ -106,6 +106,11 @@ fn moves_pass_over_rows() {
     table.move_first().unwrap();
     table.set_current_index(Some("Numbers")).unwrap();
     assert_eq!(bad(&mut table, NUMBER, Op::Equal, None), -1124);
+
+    assert_eq!(table.preread_keys(&[b"a", b"b", b"b"], false).unwrap(), 3);
+    assert_eq!(number(table.preread_keys(&[b"a", b"b"], true)), -1003);
+    assert_eq!(number(table.preread_keys(&[], false)), -1003);
+    assert_eq!(number(table.preread_keys(&[b"a", b""], false)), -1047);
     drop(table);
     bed.finish();
 }
