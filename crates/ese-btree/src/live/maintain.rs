@@ -276,6 +276,23 @@ impl Core {
         self.as_system(|core, system| core.clean_with(system, oldest, budget))
     }
 
+    /// Forgets the oldest versions that nobody can see, at most `budget`, up to the first one that leaves work on pages.
+    pub(super) fn forget_versions(&mut self, budget: usize) {
+        let oldest = self.oldest_reader();
+        for _ in 0..budget {
+            let Some((time, Cleanup::Version(index))) = self.cleanup.front() else { return };
+            let (time, index) = (*time, *index);
+            let change = self.versions.get(index).map(|version| version.change);
+            if !time.is_before(oldest)
+                || matches!(change, Some(Change::FlagDelete | Change::DeleteTree { .. }))
+            {
+                return;
+            }
+            self.versions.remove(index);
+            self.cleanup.pop_front();
+        }
+    }
+
     /// Cleans up everything of a database that nobody uses any more, whoever reads others.
     fn clean_slot(&mut self, slot: DatabaseSlot) -> Result<()> {
         self.slot(slot)?;

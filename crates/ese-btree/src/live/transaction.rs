@@ -107,11 +107,17 @@ impl LiveTrees {
     #[doc(alias = "JetCommitTransaction")]
     pub fn commit(&self, t: &mut TransactionState) -> Result<Option<LogPosition>> {
         let mut core = self.core.lock();
+        let own = t.versions.len();
         let position = core.commit(t)?;
-        if t.level() == 0 && core.cleanup.len() > CLEANUP_AT {
-            // The commit stands, whatever becomes of this.
-            if let Err(error) = core.clean_versions(CLEANUP_AT) {
-                tracing::debug!(%error, "clean-up put off");
+        if t.level() == 0 {
+            // Whoever reads next need not look for versions that tell nothing. Faster than they come, so that those that
+            // somebody kept do not stay.
+            core.forget_versions(own.saturating_mul(2).max(CLEANUP_AT));
+            if core.cleanup.len() > CLEANUP_AT {
+                // The commit stands, whatever becomes of this.
+                if let Err(error) = core.clean_versions(CLEANUP_AT) {
+                    tracing::debug!(%error, "clean-up put off");
+                }
             }
         }
         Ok(position)
