@@ -39,6 +39,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     Backup(commands::backup::Arguments),
+    Demo(commands::demo::Arguments),
     Diff(commands::diff::Arguments),
     Export(commands::export::Arguments),
     Info(commands::info::Arguments),
@@ -54,6 +55,7 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Backup(arguments) => commands::backup::run(arguments, context),
+            Self::Demo(arguments) => commands::demo::run(arguments, context),
             Self::Diff(arguments) => commands::diff::run(arguments, context),
             Self::Export(arguments) => commands::export::run(arguments, context),
             Self::Recover(arguments) => commands::recover::run(arguments, context),

@@ -43,6 +43,13 @@ impl Instance {
         Ok(())
     }
 
+    /// Bytes of log between the checkpoint and the tip: what recovery would read after a crash now. `None` without a log.
+    #[must_use]
+    pub fn checkpoint_lag(&self) -> Option<u64> {
+        let log = self.log()?;
+        Some(log.distance(log.checkpoint(), log.tip()))
+    }
+
     /// Does what can be done while nothing else is: cleans versions, writes pages, moves the checkpoint. Whether there is
     /// more to do.
     ///
