@@ -145,7 +145,7 @@ impl LogSetup<'_> {
         };
         let signature = log.header().signature();
         match read_checkpoint(storage, &self.checkpoint_path(names), Some(&signature)) {
-            Ok(pair) if pair.checkpoint.position() == closed_at => {}
+            Ok(pair) if end.is_closed_at(pair.checkpoint.position()) => {}
             Ok(pair) => {
                 let at = pair.checkpoint.position();
                 return Err(self.replay_needed(&format!(

@@ -103,7 +103,7 @@ pub(super) fn find_start(
         // Damage is found again, and reported, when the log is replayed.
         if let Ok(end) = current.scan(options)
             && end.defect.is_none()
-            && end.closed_at == Some(checkpoint.position())
+            && end.is_closed_at(checkpoint.position())
             && !keeps_attached(storage, request, checkpoint, page_size)?
         {
             return Ok(Beginning::Clean(checkpoint.position()));

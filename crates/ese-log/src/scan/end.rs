@@ -40,7 +40,24 @@ pub struct EndOfLog {
     pub defect: Option<LogDefect>,
 }
 
+/// Bytes of the record that closes a stream of the current format.
+const CLOSING_RECORD_LEN: usize = 26;
+
 impl EndOfLog {
+    /// Whether the record that closes the stream is the one at `position`, so that nothing is left to replay from there.
+    ///
+    /// A record's position is where its append began. When the rest of a segment was too short for it, that is in front of
+    /// the fill there, while the record itself is the first of the next segment.
+    #[must_use]
+    pub fn is_closed_at(&self, position: LogPosition) -> bool {
+        self.closed_at.is_some_and(|closed| {
+            let is_first = closed.byte == 0 && closed.generation == position.generation;
+            let before_fill = position.sector.checked_add(1) == Some(closed.sector)
+                && usize::from(position.byte) + CLOSING_RECORD_LEN > crate::segment::SEGMENT_SIZE;
+            closed == position || is_first && before_fill
+        })
+    }
+
     /// Nothing found yet in a body of this size.
     pub(crate) fn empty(geometry: Geometry) -> Self {
         Self {
@@ -156,5 +173,36 @@ impl LogDefectKind {
             Self::TornWrite | Self::CannotPatchHardRecovery | Self::Patchable => context.torn_error(),
             _ => context.corrupt_error(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing() -> EndOfLog {
+        EndOfLog::empty(Geometry {
+            generation: 9,
+            sector_size: 4096,
+            header_sectors: 1,
+            sectors: 64,
+            zero_filled: true,
+        })
+    }
+
+    #[test]
+    fn fill_in_front_of_the_closing_record_does_not_count() {
+        let end = EndOfLog { closed_at: Some(LogPosition::new(9, 27, 0)), ..nothing() };
+        assert!(end.is_closed_at(LogPosition::new(9, 27, 0)));
+        assert!(end.is_closed_at(LogPosition::new(9, 26, 4095)));
+        assert!(end.is_closed_at(LogPosition::new(9, 26, 4071)));
+        // There is room for the record itself.
+        assert!(!end.is_closed_at(LogPosition::new(9, 26, 4070)));
+        assert!(!end.is_closed_at(LogPosition::new(9, 25, 4095)));
+        assert!(!end.is_closed_at(LogPosition::new(8, 26, 4095)));
+        assert!(!end.is_closed_at(LogPosition::new(9, 27, 66)));
+        let later = EndOfLog { closed_at: Some(LogPosition::new(9, 27, 66)), ..nothing() };
+        assert!(!later.is_closed_at(LogPosition::new(9, 26, 4095)));
+        assert!(!nothing().is_closed_at(LogPosition::NONE));
     }
 }
