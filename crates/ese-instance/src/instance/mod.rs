@@ -26,7 +26,7 @@ use crate::log::InstanceLog;
 use crate::parameter::{ParameterError, ParameterId, ParameterSet, ParameterStage, ParameterValue};
 use crate::schema::SchemaEpoch;
 use crate::session::SessionTable;
-use crate::state::{ApiCall, ApiGate, EntryError, InstanceState};
+use crate::state::{ApiCall, ApiGate, ApiVisit, EntryError, InstanceState};
 
 pub use attach::AttachOptions;
 pub(crate) use attach::logged_path;
@@ -142,9 +142,18 @@ impl Instance {
     /// What `check` says.
     pub fn enter(
         &self,
-        check: impl FnOnce(&InstanceState) -> Result<(), EntryError>,
+        check: impl Fn(&InstanceState) -> Result<(), EntryError>,
     ) -> Result<ApiCall, EntryError> {
         self.shared.gate.enter(check)
+    }
+
+    /// As [`enter`](Self::enter), for a call that does not outlive this handle.
+    #[inline]
+    pub(crate) fn visit(
+        &self,
+        check: impl Fn(&InstanceState) -> Result<(), EntryError>,
+    ) -> Result<ApiVisit<'_>, EntryError> {
+        self.shared.gate.visit(check)
     }
 
     /// Makes the instance unavailable: every call but termination is refused from now on.

@@ -14,7 +14,15 @@ use super::SessionShared;
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::{CatalogView, TableSchema, TableShared};
-use crate::state::{ApiCall, SessionCall};
+use crate::state::{ApiVisit, SessionCall};
+
+/// The thread of the call. Each call asks, and the standard library counts references for its answer.
+fn this_thread() -> ThreadId {
+    thread_local! {
+        static ID: ThreadId = thread::current().id();
+    }
+    ID.with(|id| *id)
+}
 
 /// The state of a session, of which one call at a time has a hold.
 pub(crate) struct SessionInner {
@@ -69,7 +77,7 @@ impl SessionInner {
 pub(crate) struct SessionCallGuard<'a> {
     pub(crate) session: &'a SessionShared,
     pub(super) inner: MutexGuard<'a, SessionInner>,
-    _call: ApiCall,
+    _call: ApiVisit<'a>,
 }
 
 impl SessionShared {
@@ -80,7 +88,7 @@ impl SessionShared {
     /// another thread began the transaction.
     pub(crate) fn enter(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
         let guard = self.enter_from_anywhere(call)?;
-        if guard.inner.context.is_none() && guard.inner.thread.is_some_and(|t| t != thread::current().id()) {
+        if guard.inner.context.is_none() && guard.inner.thread.is_some_and(|t| t != this_thread()) {
             return Err(InstanceError::SessionSharingViolation { session: self.id });
         }
         Ok(guard)
@@ -94,9 +102,10 @@ impl SessionShared {
         if self.ended.load(Ordering::Acquire) {
             return Err(InstanceError::InvalidSession { session: self.id });
         }
-        let entered = self.instance.enter(|state| state.check_session(call))?;
-        let violation = InstanceError::SessionSharingViolation { session: self.id };
-        let inner = self.inner.try_lock().ok_or(violation)?;
+        let entered = self.instance.visit(|state| state.check_session(call))?;
+        let Some(inner) = self.inner.try_lock() else {
+            return Err(InstanceError::SessionSharingViolation { session: self.id });
+        };
         if inner.state.is_none() {
             return Err(InstanceError::InvalidSession { session: self.id });
         }
@@ -115,8 +124,7 @@ impl SessionCallGuard<'_> {
     /// # Errors
     /// None in fact: a session that has ended is not entered.
     pub(crate) fn state(&self) -> Result<&TransactionState, InstanceError> {
-        let ended = InstanceError::InvalidSession { session: self.session.id };
-        self.inner.state.as_ref().ok_or(ended)
+        self.inner.state.as_ref().ok_or(InstanceError::InvalidSession { session: self.session.id })
     }
 
     /// The state of the session's transactions, for changes.
@@ -145,7 +153,7 @@ impl SessionCallGuard<'_> {
     pub(super) fn set_context(&mut self, context: Option<u64>) {
         self.inner.context = context;
         if self.level() > 0 {
-            self.inner.thread = Some(thread::current().id());
+            self.inner.thread = Some(this_thread());
         }
     }
 
@@ -177,7 +185,7 @@ impl SessionCallGuard<'_> {
         if outermost {
             self.inner.seen_updates = seen_updates;
             self.inner.epoch = *epoch;
-            self.inner.thread = Some(thread::current().id());
+            self.inner.thread = Some(this_thread());
         }
         drop(epoch);
         session.level.fetch_add(1, Ordering::AcqRel);
@@ -398,6 +406,12 @@ impl SessionCallGuard<'_> {
             self.inner.own_schemas.insert(key, Arc::clone(schema));
         }
         Ok(schema)
+    }
+
+    /// Whether a transaction certainly goes on with the schema `known`. False says nothing.
+    #[inline]
+    pub(crate) fn keeps_schema(&self, known: &TableSchema) -> bool {
+        self.level() > 0 && !self.inner.changed_schemas && known.epoch == self.inner.epoch
     }
 
     /// The schema to go on with, for somebody who holds `known`: the same one as long as nothing has changed.

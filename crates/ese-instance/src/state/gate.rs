@@ -1,6 +1,9 @@
 //! The door itself: counts the calls inside, and lets one call lock the others out.
+//!
+//! While the instance plainly runs, a call goes in and out by one atomic step each. Everything else goes through a lock.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ese_format::JetError;
 use parking_lot::{Condvar, Mutex};
@@ -10,15 +13,28 @@ use super::{ApiLock, EntryError, InstanceState};
 /// Counts calls inside an instance and locks them out for `init`, `term` and restore.
 #[derive(Debug, Default)]
 pub struct ApiGate {
-    inner: Mutex<Inner>,
+    /// Changed only together with the flags of `word`.
+    state: Mutex<InstanceState>,
+    /// How many calls are inside, and what the state allows without a look at it.
+    word: AtomicU64,
     drained: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    state: InstanceState,
-    calls: usize,
-}
+/// The state is [`RUNNING`], but for `backup_allowed`, which has a flag of its own.
+const OPEN: u64 = 1 << 63;
+const BACKUP_ALLOWED: u64 = 1 << 62;
+/// The other bits count calls.
+const FLAGS: u64 = OPEN | BACKUP_ALLOWED;
+
+const RUNNING: InstanceState = InstanceState {
+    initialized: true,
+    lock: None,
+    stop_service: false,
+    fatal_error: None,
+    external_recovery: false,
+    term_in_progress: false,
+    backup_allowed: false,
+};
 
 /// A call that is inside; leaves when dropped.
 #[derive(Debug)]
@@ -28,11 +44,19 @@ pub struct ApiCall {
 
 impl Drop for ApiCall {
     fn drop(&mut self) {
-        let mut inner = self.gate.inner.lock();
-        inner.calls = inner.calls.saturating_sub(1);
-        if inner.calls == 0 {
-            self.gate.drained.notify_all();
-        }
+        self.gate.leave();
+    }
+}
+
+/// As [`ApiCall`], of somebody who has the instance.
+pub(crate) struct ApiVisit<'a> {
+    gate: &'a ApiGate,
+}
+
+impl Drop for ApiVisit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.gate.leave();
     }
 }
 
@@ -46,7 +70,7 @@ impl ApiGate {
     /// The state now.
     #[must_use]
     pub fn state(&self) -> InstanceState {
-        self.inner.lock().state
+        *self.state.lock()
     }
 
     /// Lets a call in when `check` allows it.
@@ -55,12 +79,70 @@ impl ApiGate {
     /// What `check` says.
     pub fn enter(
         self: &Arc<Self>,
-        check: impl FnOnce(&InstanceState) -> Result<(), EntryError>,
+        check: impl Fn(&InstanceState) -> Result<(), EntryError>,
     ) -> Result<ApiCall, EntryError> {
-        let mut inner = self.inner.lock();
-        check(&inner.state)?;
-        inner.calls += 1;
+        self.count_in(check)?;
         Ok(ApiCall { gate: Arc::clone(self) })
+    }
+
+    /// As [`enter`](Self::enter), without a hold of one's own on the gate.
+    ///
+    /// # Errors
+    /// What `check` says.
+    #[inline]
+    pub(crate) fn visit(
+        &self,
+        check: impl Fn(&InstanceState) -> Result<(), EntryError>,
+    ) -> Result<ApiVisit<'_>, EntryError> {
+        self.count_in(check)?;
+        Ok(ApiVisit { gate: self })
+    }
+
+    #[inline]
+    fn count_in(&self, check: impl Fn(&InstanceState) -> Result<(), EntryError>) -> Result<(), EntryError> {
+        let mut word = self.word.load(Ordering::Acquire);
+        while word & OPEN != 0 {
+            check(&InstanceState { backup_allowed: word & BACKUP_ALLOWED != 0, ..RUNNING })?;
+            match self.word.compare_exchange_weak(word, word + 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(()),
+                Err(now) => word = now,
+            }
+        }
+        // Whoever locks the door holds this while it says so.
+        let state = self.state.lock();
+        check(&state)?;
+        self.word.fetch_add(1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    #[inline]
+    fn leave(&self) {
+        let before = self.word.fetch_sub(1, Ordering::AcqRel);
+        // Nobody waits at a door that is open.
+        if before & OPEN == 0 && before & !FLAGS == 1 {
+            self.say_drained();
+        }
+    }
+
+    #[cold]
+    fn say_drained(&self) {
+        // Whoever waits has looked at the count under this lock: it is either waiting now, or sees that all have left.
+        let _state = self.state.lock();
+        self.drained.notify_all();
+    }
+
+    /// Makes the flags what the state says; for those who hold its lock and have changed it.
+    fn publish(&self, state: &InstanceState) {
+        let mut flags = 0;
+        if (InstanceState { backup_allowed: false, ..*state }) == RUNNING {
+            flags = OPEN | if state.backup_allowed { BACKUP_ALLOWED } else { 0 };
+        }
+        let mut word = self.word.load(Ordering::Acquire);
+        while let Err(now) =
+            self.word.compare_exchange_weak(word, word & !FLAGS | flags, Ordering::AcqRel, Ordering::Acquire)
+        {
+            word = now;
+        }
     }
 
     /// Locks new calls out when `check` allows it, then waits until the calls inside have left. With `interrupt` long
@@ -74,24 +156,29 @@ impl ApiGate {
         interrupt: bool,
         check: impl FnOnce(&InstanceState) -> Result<(), EntryError>,
     ) -> Result<(), EntryError> {
-        let mut inner = self.inner.lock();
-        check(&inner.state)?;
-        inner.state.lock = Some(lock);
-        inner.state.term_in_progress |= interrupt;
-        while inner.calls > 0 {
-            self.drained.wait(&mut inner);
+        let mut state = self.state.lock();
+        check(&state)?;
+        state.lock = Some(lock);
+        state.term_in_progress |= interrupt;
+        self.publish(&state);
+        while self.word.load(Ordering::Acquire) & !FLAGS > 0 {
+            self.drained.wait(&mut state);
         }
         Ok(())
     }
 
     /// Changes the state.
     pub fn update(&self, change: impl FnOnce(&mut InstanceState)) {
-        change(&mut self.inner.lock().state);
+        let mut state = self.state.lock();
+        change(&mut state);
+        self.publish(&state);
     }
 
     /// Records a fatal error; only the first one counts.
     pub fn set_fatal(&self, cause: JetError) {
-        self.inner.lock().state.fatal_error.get_or_insert(cause);
+        self.update(|state| {
+            state.fatal_error.get_or_insert(cause);
+        });
     }
 }
 
@@ -115,6 +202,55 @@ mod tests {
         assert!(!waiter.is_finished());
         drop(call);
         waiter.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn an_open_door_answers_as_the_state_does() {
+        let gate = ApiGate::new();
+        let checks = [InstanceState::check_call, InstanceState::check_backup, InstanceState::check_init];
+        let same = |expected: [Option<EntryError>; 3]| {
+            assert_eq!(checks.map(|check| check(&gate.state()).err()), expected);
+            assert_eq!(checks.map(|check| gate.enter(check).err()), expected);
+        };
+        let (again, early) = (Some(EntryError::AlreadyInitialized), Some(EntryError::BackupNotAllowedYet));
+        same([Some(EntryError::NotInitialized), Some(EntryError::NotInitialized), None]);
+        gate.update(|s| s.initialized = true);
+        same([None, early, again]);
+        gate.update(|s| s.backup_allowed = true);
+        same([None, None, again]);
+        gate.update(|s| s.stop_service = true);
+        let stopped = Some(EntryError::StopRequested);
+        same([stopped, stopped, again]);
+        gate.update(|s| s.stop_service = false);
+        same([None, None, again]);
+        gate.set_fatal(JetError::DISK_IO);
+        let unavailable = Some(EntryError::Unavailable { cause: JetError::DISK_IO });
+        same([unavailable, unavailable, again]);
+    }
+
+    #[test]
+    fn no_call_is_inside_once_the_door_is_locked() {
+        let gate = ApiGate::new();
+        for _ in 0..200 {
+            gate.update(|s| *s = RUNNING);
+            let inside = Arc::new(AtomicU64::new(0));
+            let callers = [0; 3].map(|_| {
+                let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
+                thread::spawn(move || {
+                    while let Ok(call) = gate.visit(InstanceState::check_call) {
+                        inside.fetch_add(1, Ordering::SeqCst);
+                        thread::yield_now();
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(call);
+                    }
+                })
+            });
+            gate.lock(ApiLock::Terminating, true, InstanceState::check_term).unwrap();
+            assert_eq!(inside.load(Ordering::SeqCst), 0);
+            for caller in callers {
+                caller.join().unwrap();
+            }
+        }
     }
 
     #[test]

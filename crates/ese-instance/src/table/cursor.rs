@@ -151,6 +151,9 @@ impl Cursor {
         call: &mut SessionCallGuard<'_>,
         database: &AttachedDatabase,
     ) -> Result<()> {
+        if call.keeps_schema(&self.plan.schema) {
+            return Ok(());
+        }
         let schema = call.current_schema(database, &self.plan.schema)?;
         if Arc::ptr_eq(&schema, &self.plan.schema) {
             return Ok(());
