@@ -180,26 +180,28 @@ impl Cursor {
         if flags.contains(RetrieveFlags::AS_REFERENCE) {
             return Err(TableError::flags());
         }
-        let plan = Arc::clone(&self.plan);
         if flags.intersects(RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK) {
+            let plan = Arc::clone(&self.plan);
             instance = self.instance_in_index(call, &plan, id, flags, instance)?;
         }
         let mut column_id = id;
-        let definition = if id == 0 { None } else { Some(plan.column(id)?) };
+        let place = if id == 0 { None } else { Some(self.plan.column(id)?.0) };
         let from_copy = flags.contains(RetrieveFlags::COPY) && prepared.is_some();
         if !from_copy {
             self.read_row(call)?;
         }
+        let plan = &*self.plan;
+        let definition = place.and_then(|place| Some((place, plan.table().columns.get(place)?)));
         let bytes = if from_copy { self.copy.bytes() } else { self.row.data() };
         let view = RecordView::parse(bytes, plan.page_size)?;
         let found = match definition {
-            Some((place, column)) => find(&plan, &view, place, column, instance, flags)?,
+            Some((place, column)) => find(plan, &view, place, column, instance, flags)?,
             None => {
                 if instance == 0 {
                     let what = "columns are counted from 1";
                     return Err(TableError::refused(what, JetError::BAD_ITAG_SEQUENCE));
                 }
-                let (column, number, found) = scan_tagged(&plan, &view, instance, flags)?;
+                let (column, number, found) = scan_tagged(plan, &view, instance, flags)?;
                 column_id = column;
                 instance = number;
                 found
@@ -223,7 +225,7 @@ impl Cursor {
             Found::Long(value) => value,
         };
         let tree = plan.long_values();
-        let mut source = Self::values(&mut self.buffers, &plan, tree.as_ref(), call)?;
+        let mut source = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
         match value {
             TaggedValue::Plain(bytes) | TaggedValue::Compressed(bytes)
                 if flags.contains(RetrieveFlags::PHYSICAL_SIZE) =>
@@ -263,7 +265,7 @@ impl Cursor {
                     return Ok(result(TableStatus::Done, 0));
                 }
                 if flags.contains(RetrieveFlags::PHYSICAL_SIZE) {
-                    let size = self.stored_size(call, &plan, long)?;
+                    let size = self.stored_size(call, plan, long)?;
                     return Ok(result(TableStatus::Done, size));
                 }
                 let (mut at, most) = (0, out.len());
