@@ -502,6 +502,59 @@ fn detach_while_others_read() {
     assert!(trees.get(&t, tree, &[49], &mut Vec::new()).is_err());
 }
 
+/// A commit leaves no versions behind that nobody needs, and all those that somebody does.
+#[test]
+fn commits_forget_versions() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let (mut t, mut reader) = (trees.open_session(SessionId(7)), trees.open_session(SessionId(8)));
+    let key = |row: u32| row.to_be_bytes();
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..1000 {
+        trees.insert(&mut t, tree, &key(row), b"old").unwrap();
+    }
+    for row in 0..500 {
+        trees.replace(&mut t, tree, &key(row), b"older").unwrap();
+        trees.replace(&mut t, tree, &key(row), b"old").unwrap();
+    }
+    assert_eq!(trees.counters().versions, 2000);
+    trees.commit(&mut t).unwrap();
+    assert_eq!(trees.counters().versions, 0);
+    // Somebody reads what was.
+    trees.begin(&mut reader, true).unwrap();
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..1000 {
+        trees.replace(&mut t, tree, &key(row), b"new").unwrap();
+    }
+    trees.commit(&mut t).unwrap();
+    assert_eq!(trees.counters().versions, 1000);
+    let mut data = Vec::new();
+    for row in 0..1000 {
+        assert!(trees.get(&reader, tree, &key(row), &mut data).unwrap());
+        assert_eq!(data, b"old");
+        assert!(trees.get(&t, tree, &key(row), &mut data).unwrap());
+        assert_eq!(data, b"new");
+    }
+    trees.commit(&mut reader).unwrap();
+    // What stayed for the reader goes with the commits that follow.
+    for _ in 0..4 {
+        trees.begin(&mut t, false).unwrap();
+        for row in 0..300 {
+            trees.replace(&mut t, tree, &key(row), b"newer").unwrap();
+        }
+        trees.commit(&mut t).unwrap();
+    }
+    assert_eq!(trees.counters().versions, 0);
+    // A deleted node is work on a page, which a small commit leaves to others.
+    trees.begin(&mut t, false).unwrap();
+    trees.delete(&mut t, tree, &key(0), &[]).unwrap();
+    trees.commit(&mut t).unwrap();
+    assert_eq!(trees.counters().versions, 1);
+    trees.clean_versions(usize::MAX).unwrap();
+    assert_eq!(trees.counters().versions, 0);
+    assert!(!trees.get(&t, tree, &key(0), &mut data).unwrap());
+}
+
 /// A scan of leaves that lie in order in the file reads them in few calls, and the same nodes; also when a page among them
 /// is damaged: that is reported where it is reached.
 #[test]
