@@ -16,11 +16,15 @@ impl PageCache {
             return;
         }
         let file = std::sync::Arc::clone(&file.file);
+        // Chosen before they are read: to make room for one, another may leave memory, and what was read of that is old.
+        let absent: Vec<bool> =
+            (first.0..=last).map(|number| self.is_absent(slot, PageNumber(number))).collect();
         let mut buffer = std::mem::take(&mut self.read_buffer);
         let pages = (last - first.0 + 1) as usize;
         buffer.resize(pages * self.size.len(), 0);
         if file.read_exact_at(first.file_offset(self.size), &mut buffer).is_ok() {
-            for (number, bytes) in (first.0..).zip(buffer.chunks_exact_mut(self.size.len())) {
+            let pages = buffer.chunks_exact_mut(self.size.len()).zip(absent);
+            for (number, (bytes, _)) in (first.0..).zip(pages).filter(|(_, (_, absent))| *absent) {
                 self.keep(slot, PageNumber(number), bytes);
             }
         }
@@ -28,9 +32,6 @@ impl PageCache {
     }
 
     fn keep(&mut self, slot: DatabaseSlot, page: PageNumber, bytes: &mut [u8]) {
-        if self.holds(slot, page) || self.is_spilled(slot, page) {
-            return;
-        }
         let PageCheck::Verified(verdict) = correct_page(bytes, page) else { return };
         let sound = verdict.is_usable()
             && PageImage::new(&bytes[..], self.size).and_then(|image| image.check()).is_ok();
@@ -47,7 +48,52 @@ impl PageCache {
         self.pages_read += 1;
     }
 
-    fn is_spilled(&self, slot: DatabaseSlot, page: PageNumber) -> bool {
-        self.spill.as_ref().is_some_and(|spill| spill.pages.contains_key(&key(slot, page)))
+    /// Whether the page is nowhere but in its file.
+    fn is_absent(&self, slot: DatabaseSlot, page: PageNumber) -> bool {
+        let spilled = self.spill.as_ref().is_some_and(|spill| spill.pages.contains_key(&key(slot, page)));
+        !spilled && !self.holds(slot, page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use ese_format::{DbTime, LogPosition, ObjectId, PageSize};
+    use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
+
+    use super::*;
+    use crate::page_cache::Fetched;
+
+    /// Pages that leave memory to make room for those read with them are not brought back as they were before.
+    #[test]
+    fn pages_that_make_room_stay_as_they_were_changed() {
+        let slot = DatabaseSlot(1);
+        let size = PageSize::new(4096).unwrap();
+        let storage = MemoryStorage::new();
+        let options = OpenOptions::new(OpenMode::CreateNew);
+        let mut cache = PageCache::new(size, 0);
+        cache.attach(slot, storage.open(Path::new("/db"), options).unwrap()).unwrap();
+        for number in 1..=200 {
+            cache.begin_operation();
+            let frame = cache.create(slot, PageNumber(number)).unwrap();
+            let mut page = cache.page_mut(frame, LogPosition::NONE);
+            page.initialize(PageNumber(number), ObjectId(2), DbTime(100));
+            page.consume(0);
+        }
+        cache.flush(slot).unwrap();
+        // As many as there are buffers, so that none is left that has not been changed.
+        for number in 56..120 {
+            cache.begin_operation();
+            let Ok(Fetched::Page(frame)) = cache.fetch(slot, PageNumber(number)) else { panic!("{number}") };
+            cache.page_mut(frame, LogPosition::NONE).set_db_time(DbTime(1000));
+        }
+        cache.begin_operation();
+        cache.read_ahead(slot, PageNumber(40), 40);
+        for number in 56..120 {
+            cache.begin_operation();
+            let Ok(Fetched::Page(frame)) = cache.fetch(slot, PageNumber(number)) else { panic!("{number}") };
+            assert_eq!(cache.page(frame).db_time(), DbTime(1000), "page {number}");
+        }
     }
 }
