@@ -48,3 +48,16 @@ fn pages_of_16_kib_without_crashes() {
         ..Options::default()
     });
 }
+
+/// Losses of power come often enough to meet a log that ends with the last segment of a generation.
+#[test]
+fn many_crashes_and_restarts() {
+    check(Options {
+        seed: 2004,
+        operations: 25_000,
+        sessions: 6,
+        keys: 60,
+        crash_every: 200,
+        ..Options::default()
+    });
+}

@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::sync::atomic::Ordering;
 
-use ese_format::{BackupInfo, BackupInfoKind, LogGeneration, LogPosition};
+use ese_format::{BackupInfo, BackupInfoKind, JetError, LogGeneration, LogPosition};
 use ese_instance::{BackupOccupant, BackupOwner, EventId, InstanceLog, InstanceState, ParameterId};
 use ese_log::record::{BackupPhase, BackupScope};
 
@@ -16,7 +16,7 @@ impl BackupContext {
     ///
     /// # Errors
     /// In this order: refused at the door, `BackupNotAllowedYet`; `LoggingDisabled`; `LogDown`; `InvalidFlags`;
-    /// `CircularLogging` (incremental); `InvalidFlags` (contradiction); `LogSequenceEnd`; a backup in progress;
+    /// `CircularLogging` (incremental); `InvalidFlags` (contradiction); `LogDiskFull`; `LogSequenceEnd`; a backup in progress;
     /// `MissingFullBackup` (incremental); a checkpoint that cannot be read (full).
     #[doc(alias = "JetBeginExternalBackupInstance")]
     pub fn begin(&self, flags: BeginFlags) -> Result<(), BackupError> {
@@ -64,6 +64,10 @@ impl BackupContext {
     }
 
     fn begin_as(&self, kind: Kind, log: &InstanceLog) -> Result<(), BackupError> {
+        log.check_space().map_err(|error| match error.jet_error() {
+            JetError::LOG_DISK_FULL => BackupError::LogDiskFull,
+            _ => error.into(),
+        })?;
         if log.generation() >= LogGeneration::MAX_NORMAL {
             return Err(BackupError::LogSequenceEnd);
         }

@@ -125,7 +125,7 @@ impl InstanceLog {
     /// # Errors
     /// `Log` when it is full, until it has room again.
     #[doc(alias = "ErrLGCheckState")]
-    pub(crate) fn check_space(&self) -> Result<(), InstanceError> {
+    pub fn check_space(&self) -> Result<(), InstanceError> {
         // Asking the writer would wait for whoever is writing.
         if !self.state.is_low_on_space() {
             return Ok(());

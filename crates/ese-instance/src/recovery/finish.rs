@@ -149,8 +149,10 @@ impl Replay<'_> {
     /// Takes back what did not commit, closes the databases, and ends the log in order.
     fn undo_and_close(&mut self, start: LogPosition) -> Result<(), RecoveryError> {
         // An instance that ended in order left nothing to do, and nothing is logged.
+        // Unless a generation was begun since: then that one has to say so itself.
         if let Some(end) = self.ended
             && self.ended_in_current
+            && self.last_log.as_ref().is_some_and(|log| log.generation().0 == end.generation)
             && self.slots.is_empty()
         {
             return self.write_checkpoint(end, &[]);
