@@ -65,11 +65,12 @@ impl Instance {
     }
 
     fn close_dirty(&self, running: &Running) -> Result<(), InstanceError> {
-        if let Some(log) = &running.log {
-            // What was logged helps recovery; what cannot be written any more is lost.
-            let _ = log.flush();
-        }
+        // Lazy commits become durable here. After a fatal error that is tried, too, but what cannot be written is lost.
+        let flushed = running.log.as_ref().map_or(Ok(()), |log| log.flush());
         running.events.report(EventId::STOP_INSTANCE, [self.name().to_owned(), "1".to_owned()]);
+        if self.state().fatal_error.is_none() {
+            flushed?;
+        }
         Err(InstanceError::DirtyShutdown)
     }
 
