@@ -239,26 +239,22 @@ fn options() -> ReadOptions {
     ReadOptions { retries: ReadRetries::NONE, ..ReadOptions::default() }
 }
 
+/// A full backup into a directory of its own, and where it is.
+fn full_backup(instance: &Instance, number: u32) -> Option<String> {
+    let set = format!("/sets/full{number}");
+    instance.environment().storage.create_directory(Path::new(&set)).unwrap();
+    backup_instance(instance, Some(Path::new(&set)), BackupFlags::empty(), options(), &NoProgress).unwrap();
+    Some(set)
+}
+
 #[test]
 fn full_backups_while_sessions_write() {
-    run(false, |instance, number| {
-        let set = format!("/sets/full{number}");
-        instance.environment().storage.create_directory(Path::new(&set)).unwrap();
-        backup_instance(instance, Some(Path::new(&set)), BackupFlags::empty(), options(), &NoProgress)
-            .unwrap();
-        Some(set)
-    });
+    run(false, full_backup);
 }
 
 #[test]
 fn full_backups_under_circular_logging() {
-    run(true, |instance, number| {
-        let set = format!("/sets/full{number}");
-        instance.environment().storage.create_directory(Path::new(&set)).unwrap();
-        backup_instance(instance, Some(Path::new(&set)), BackupFlags::empty(), options(), &NoProgress)
-            .unwrap();
-        Some(set)
-    });
+    run(true, full_backup);
 }
 
 /// The last of the incremental ones carries the set as far as itself.

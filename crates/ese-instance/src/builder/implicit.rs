@@ -11,8 +11,10 @@ use ese_format::{DbTime, KeySegment, ObjectId, PageNumber, PageSize};
 use ese_io::File;
 
 use super::BuilderError;
-use super::system::{CATALOG_CODE_PAGE, CATALOG_COLUMNS, CATALOG_TREE, NAME_TREE, ROOT_TREE, SHADOW_TREE};
-use crate::catalog::{CATALOG_ROOT, CatalogRow, CatalogRowKind, ColumnFlags, IndexFlags, TableFlags};
+use super::system::{
+    CATALOG_COLUMNS, CATALOG_TREE, NAME_TREE, ROOT_TREE, SHADOW_TREE, column_row, table_row,
+};
+use crate::catalog::{CATALOG_ROOT, CatalogRow, CatalogRowKind, IndexFlags};
 
 /// Last page of a new database.
 const IMPLICIT_PAGES: PageNumber = PageNumber(256);
@@ -87,35 +89,12 @@ fn catalog_rows() -> Vec<CatalogRow> {
         [("MSysObjects", CATALOG_TREE, CATALOG_PAGES), ("MSysObjectsShadow", SHADOW_TREE, SHADOW_PAGES)];
     let mut rows = Vec::new();
     for (name, tree, pages) in tables {
-        rows.push(CatalogRow {
-            table: tree.object,
-            kind: CatalogRowKind::TABLE,
-            id: tree.object.0,
-            type_or_root: tree.root.0,
-            space_usage: 80,
-            flags: (TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA).bits(),
-            pages_or_locale: pages,
-            root_flag: Some(true),
-            name: name.as_bytes().to_vec(),
-            ..CatalogRow::default()
-        });
+        rows.push(table_row(tree, pages, name.as_bytes().to_vec()));
         for (id, name, kind, size, not_null) in CATALOG_COLUMNS {
             if LATER_COLUMNS.contains(&id) {
                 continue;
             }
-            let flags = if not_null { ColumnFlags::NOT_NULL } else { ColumnFlags::empty() };
-            rows.push(CatalogRow {
-                table: tree.object,
-                kind: CatalogRowKind::COLUMN,
-                id: u32::from(id),
-                type_or_root: u32::from(kind.0),
-                space_usage: size,
-                flags: flags.bits(),
-                pages_or_locale: CATALOG_CODE_PAGE,
-                record_offset: (id < 128).then_some(4),
-                name: name.as_bytes().to_vec(),
-                ..CatalogRow::default()
-            });
+            rows.push(column_row(tree, id, name.as_bytes().to_vec(), kind, size, not_null));
         }
     }
     let primary = IndexFlags::NO_NULL_SEGMENT | IndexFlags::PRIMARY;

@@ -89,34 +89,10 @@ fn describe_catalog(
     indexes: &[(IndexSpec, TreeRoot)],
     key_limit: u16,
 ) -> Result<Vec<CatalogRow>, BuilderError> {
-    let mut rows = vec![CatalogRow {
-        table: tree.object,
-        kind: CatalogRowKind::TABLE,
-        id: tree.object.0,
-        type_or_root: tree.root.0,
-        space_usage: 80,
-        flags: (TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA).bits(),
-        pages_or_locale: pages,
-        root_flag: Some(true),
-        name: encode_name(name)?,
-        ..CatalogRow::default()
-    }];
+    let mut rows = vec![table_row(tree, pages, encode_name(name)?)];
     let mut spec = TableSpec::new(name);
     for (id, name, kind, size, not_null) in CATALOG_COLUMNS {
-        let flags = if not_null { ColumnFlags::NOT_NULL } else { ColumnFlags::empty() };
-        rows.push(CatalogRow {
-            table: tree.object,
-            kind: CatalogRowKind::COLUMN,
-            id: u32::from(id),
-            type_or_root: u32::from(kind.0),
-            space_usage: size,
-            flags: flags.bits(),
-            pages_or_locale: CATALOG_CODE_PAGE,
-            // The same for all: the engine knows the places without the catalog.
-            record_offset: (id < 128).then_some(4),
-            name: encode_name(name)?,
-            ..CatalogRow::default()
-        });
+        rows.push(column_row(tree, id, encode_name(name)?, kind, size, not_null));
         spec = spec.column(match id {
             0..128 => ColumnSpec::fixed(name, kind),
             128..256 => ColumnSpec::variable(name, kind, size),
@@ -234,5 +210,46 @@ impl DatabaseBuilder {
             self.insert_row(table, &row)?;
         }
         Ok(())
+    }
+}
+
+/// The row of a system table in the catalog.
+pub(super) fn table_row(tree: TreeRoot, pages: u32, name: Vec<u8>) -> CatalogRow {
+    CatalogRow {
+        table: tree.object,
+        kind: CatalogRowKind::TABLE,
+        id: tree.object.0,
+        type_or_root: tree.root.0,
+        space_usage: 80,
+        flags: (TableFlags::SYSTEM | TableFlags::FIXED_SCHEMA).bits(),
+        pages_or_locale: pages,
+        root_flag: Some(true),
+        name,
+        ..CatalogRow::default()
+    }
+}
+
+/// The row of one of the catalog's own columns.
+pub(super) fn column_row(
+    tree: TreeRoot,
+    id: u16,
+    name: Vec<u8>,
+    kind: ColumnKind,
+    size: u32,
+    not_null: bool,
+) -> CatalogRow {
+    let flags = if not_null { ColumnFlags::NOT_NULL } else { ColumnFlags::empty() };
+    CatalogRow {
+        table: tree.object,
+        kind: CatalogRowKind::COLUMN,
+        id: u32::from(id),
+        type_or_root: u32::from(kind.0),
+        space_usage: size,
+        flags: flags.bits(),
+        pages_or_locale: CATALOG_CODE_PAGE,
+        // The same for all: the engine knows the places without the catalog.
+        record_offset: (id < 128).then_some(4),
+        name,
+        ..CatalogRow::default()
     }
 }
