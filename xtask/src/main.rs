@@ -8,6 +8,7 @@ mod house;
 mod model;
 mod reference;
 mod report;
+mod sort_tailorings;
 mod sort_weights;
 mod step;
 
@@ -22,7 +23,8 @@ usage: cargo xtask <task>
   model [--operations N] [--seed N]    the engine against a model in memory, with losses of power (1000000 steps unless told)
   bench [FILTER]                       run the benches
   reference                            compare exports and deep verification with every reference case
-  sort-weights NLS CODES EXT_CODES     make the table of sort weights anew, see xtask/src/sort_weights.rs";
+  sort-weights NLS CODES EXT_CODES     make the table of sort weights anew, see xtask/src/sort_weights.rs
+  sort-tailorings NLS                  make the table of what languages sort otherwise anew";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
         "model" => model::run_task(&rest),
         "bench" => bench::run_task(&rest),
         "reference" if rest.is_empty() => reference::run_task(),
+        "sort-tailorings" if rest.len() == 1 => {
+            rest.first().is_some_and(|source| sort_tailorings::run_task(source))
+        }
         "sort-weights" => match &rest[..] {
             [source, first, second] => sort_weights::run_task(source, [first, second]),
             _ => {

@@ -30,8 +30,8 @@ use std::collections::HashMap;
 use crate::step::workspace_root;
 
 /// Code units of a page of the table.
-const PAGE: usize = 64;
-const SORT_LEN: usize = 36;
+pub(crate) const PAGE: usize = 64;
+pub(crate) const SORT_LEN: usize = 36;
 const TARGET: &str = "crates/ese-format/src/sort_key/weights.bin";
 
 /// Runs the task: the table, and the two lists of older weights.
@@ -54,7 +54,7 @@ pub(crate) fn run_task(source: &str, older: [&str; 2]) -> bool {
     made.is_ok()
 }
 
-fn number(bytes: &[u8], offset: usize) -> Option<usize> {
+pub(crate) fn number(bytes: &[u8], offset: usize) -> Option<usize> {
     let field = bytes.get(offset..)?.first_chunk::<4>()?;
     usize::try_from(u32::from_le_bytes(*field)).ok()
 }
@@ -99,7 +99,7 @@ fn convert(source: &[u8], older: &str) -> Option<Vec<u8>> {
 }
 
 /// The weights of a page: the constant ones, which ones vary, and those for each code unit in turn.
-fn pack(units: &[[u8; 4]]) -> ([u8; 4], u8, Vec<u8>) {
+pub(crate) fn pack(units: &[[u8; 4]]) -> ([u8; 4], u8, Vec<u8>) {
     let mut constants = units.first().copied().unwrap_or_default();
     let mut mask = 0;
     for (place, constant) in constants.iter_mut().enumerate() {

@@ -91,6 +91,6 @@ pub use record::{
     TaggedValue, TaggedValues, default_chunk_size, largest_record,
 };
 pub use signature::Signature;
-pub use sort_key::{Collation, CollationError, CollationFlags, SortKeyError, StoredCollation};
+pub use sort_key::{Collation, CollationError, CollationFlags, Locale, SortKeyError, StoredCollation};
 pub use stored::Stored;
 pub use trailer_page::{PatchFileHeader, RawTrailerPage, TrailerPage};

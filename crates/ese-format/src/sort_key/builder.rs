@@ -4,6 +4,7 @@ use super::collation::{Collation, CollationFlags};
 use super::script;
 use super::section::{DEFAULT_WEIGHT, Section};
 use super::table::{SortTable, Weights};
+use super::tailoring::{SortFlags, Tailoring};
 use crate::JetError;
 
 const SEPARATOR: u8 = 1;
@@ -14,6 +15,8 @@ const CASE_FULL_WIDTH: u8 = 0x01;
 const CASE_FULL_KANA: u8 = 0x02;
 const CASE_UPPER: u8 = 0x18;
 const CASE_HIRAGANA: u8 = 0x20;
+/// Says that contractions begin with the character; no weight.
+const CASE_CONTRACTION: u8 = 0xC0;
 
 /// Primary weights of East Asian characters up to this one are marks: 0 repeats the kana before, 1 prolongs it.
 const LAST_KANA_MARK: u8 = 1;
@@ -53,6 +56,7 @@ struct Sections<'o> {
     collation: Collation,
     flags: CollationFlags,
     table: &'static SortTable,
+    tailoring: Option<Tailoring>,
     out: &'o mut Vec<u8>,
     start: usize,
     diacritics: Section,
@@ -76,6 +80,7 @@ impl Collation {
             collation: *self,
             flags: self.flags(),
             table: SortTable::get(),
+            tailoring: self.tailoring(),
             out,
             start,
             diacritics: Section::default(),
@@ -85,12 +90,21 @@ impl Collation {
             kana: None,
             three_bytes: false,
         };
-        for (position, unit) in text.as_chunks::<2>().0.iter().enumerate() {
-            let unit = u16::from_le_bytes(*unit);
-            if sections.push(unit).is_none() {
+        let mut rest = text.as_chunks::<2>().0;
+        let mut position = 0;
+        while let Some((&unit, behind)) = rest.split_first() {
+            let contraction = sections.tailoring.and_then(|tailoring| tailoring.contraction(rest));
+            let pushed = match contraction {
+                Some((_, weights)) => sections.push_contraction(weights),
+                None => sections.push_single(unit, behind),
+            };
+            if pushed.is_none() {
                 sections.out.truncate(start);
-                return Err(SortKeyError { position, unit });
+                return Err(SortKeyError { position, unit: u16::from_le_bytes(unit) });
             }
+            let units = contraction.map_or(1, |(units, _)| units);
+            position += units;
+            rest = rest.get(units..).unwrap_or_default();
         }
         sections.finish();
         Ok(())
@@ -100,11 +114,41 @@ impl Collation {
 impl Sections<'_> {
     /// The weights of a unit, with the case bits that the flags ignore removed.
     fn weights(&self, unit: u16) -> Option<Weights> {
-        let mut weights = self.collation.weights(self.table, unit)?;
+        let own = self.tailoring.and_then(|tailoring| tailoring.weights(unit));
+        let mut weights = match own {
+            Some(weights) => weights,
+            None => self.collation.weights(self.table, unit)?,
+        };
         if weights.script != script::EXPANSION {
-            weights.case &= !self.flags.ignored_case_bits();
+            weights.case &= !(self.flags.ignored_case_bits() | CASE_CONTRACTION);
         }
         Some(weights)
+    }
+
+    /// A unit with which no contraction begins; `behind` is what follows.
+    fn push_single(&mut self, unit: [u8; 2], behind: &[[u8; 2]]) -> Option<()> {
+        if let Some(tailoring) = self.tailoring {
+            let number = u16::from_le_bytes(unit);
+            // Published sources disagree on what a contraction with a doubled first unit weighs.
+            let doubled = tailoring.flags.contains(SortFlags::DOUBLED_CONTRACTIONS)
+                && behind
+                    .first()
+                    .is_some_and(|next| self.weights(u16::from_le_bytes(*next)) == self.weights(number))
+                && tailoring.contraction(behind).is_some();
+            let left_out =
+                tailoring.flags.contains(SortFlags::SURROGATES_LEFT_OUT) && matches!(number, 0xD800..=0xDFFF);
+            if doubled || left_out {
+                return None;
+            }
+        }
+        self.push(u16::from_le_bytes(unit))
+    }
+
+    /// Several units that weigh as one. `None` when they are to be treated specially.
+    fn push_contraction(&mut self, mut weights: Weights) -> Option<()> {
+        weights.case &= !(self.flags.ignored_case_bits() | CASE_CONTRACTION);
+        self.kana = None;
+        self.push_expanded(weights)
     }
 
     /// `None` for what is not known for certain.
@@ -144,8 +188,13 @@ impl Sections<'_> {
 
     fn push_normal(&mut self, weights: Weights) {
         self.out.extend_from_slice(&[weights.script, weights.primary]);
-        if (script::PRIVATE_FIRST..=script::PRIVATE_LAST).contains(&weights.script) {
-            self.out.push(weights.diacritic);
+        let private = (script::PRIVATE_FIRST..=script::PRIVATE_LAST).contains(&weights.script);
+        let ideograph = (script::IDEOGRAPH_FIRST..=script::IDEOGRAPH_LAST).contains(&weights.script)
+            && self.tailoring.is_some_and(|tailoring| tailoring.flags.contains(SortFlags::THREE_BYTES));
+        if private || ideograph {
+            if private || weights.diacritic != 0 {
+                self.out.push(weights.diacritic);
+            }
             self.three_bytes = true;
         } else {
             self.diacritics.push(weights.diacritic);
@@ -219,7 +268,14 @@ impl Sections<'_> {
         let without_nonspace = flags.contains(CollationFlags::IGNORE_NONSPACE);
         self.out.push(SEPARATOR);
         if !without_nonspace {
-            self.diacritics.append_to(self.out);
+            let reverse = self
+                .tailoring
+                .is_some_and(|tailoring| tailoring.flags.contains(SortFlags::REVERSE_DIACRITICS));
+            if reverse {
+                self.diacritics.append_reversed_to(self.out);
+            } else {
+                self.diacritics.append_to(self.out);
+            }
         }
         self.out.push(SEPARATOR);
         if !flags.contains(CollationFlags::IGNORE_CASE | CollationFlags::IGNORE_WIDTH) {

@@ -1,6 +1,8 @@
 //! Which sort keys an index has.
 
+use super::locale::Locale;
 use super::table::{SortTable, Weights};
+use super::tailoring::{SortFlags, Tailoring};
 use crate::JetError;
 
 bitflags::bitflags! {
@@ -73,8 +75,8 @@ pub enum CollationError {
         /// The number.
         id: u32,
     },
-    /// The identifier of the sort is not the default one's.
-    #[error("the sort is not the default one")]
+    /// The identifier of the sort is not that of the locale's sort.
+    #[error("the identifier of the sort is not that of the locale")]
     SortId,
     /// The sorting tables have another version than those that are here.
     #[error("sort version {found:#010x} is not known")]
@@ -118,11 +120,11 @@ pub struct StoredCollation<'a> {
     pub flags: u32,
 }
 
-/// Identifier of the default sort, {00000001-57EE-1E5C-00B4-D0000BB1E11E}.
-const DEFAULT_SORT: [u8; 16] = [1, 0, 0, 0, 0xEE, 0x57, 0x5C, 0x1E, 0, 0xB4, 0xD0, 0, 0x0B, 0xB1, 0xE1, 0x1E];
+/// Numbers of the locales with the default sort in all versions: none, invariant, English (United States).
+const LASTING_LOCALES: [u32; 3] = [0, 0x7F, 0x409];
 
-/// Numbers of the locales with the default sort: none, invariant, English (United States).
-const KNOWN_LOCALES: [u32; 3] = [0, 0x7F, 0x409];
+/// The number of the default sort.
+const DEFAULT_SORT: u8 = 1;
 
 /// Generations of the sorting tables. Windows itself, and the engine with it, takes the versions of each of the older two
 /// for equal.
@@ -149,13 +151,14 @@ impl Generation {
 
 /// A way of sorting text whose sort keys are known.
 ///
-/// The sort is the default one, that of the invariant locale and of en-US. The table is that of sort version 6.3.5. Of
-/// older versions those characters are known whose weights did not change between Windows Server 2008 and 6.3.5, and
-/// others that are proven on databases.
+/// The tables are those of sort version 6.3.5, with every locale's sort but Latvian's, whose casing is not known. Of older
+/// versions only the default sort of the invariant locale and of en-US is known, and in it those characters whose
+/// weights did not change between Windows Server 2008 and 6.3.5, and others that are proven on databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Collation {
     flags: CollationFlags,
     generation: Generation,
+    sort: u8,
 }
 
 impl Collation {
@@ -164,14 +167,17 @@ impl Collation {
     /// # Errors
     /// [`CollationError`] for whatever is not known here.
     pub fn new(stored: &StoredCollation<'_>) -> Result<Self, CollationError> {
-        match stored.locale_name {
-            Some(name) if name.is_empty() || name.eq_ignore_ascii_case("en-US") => {}
-            Some(_) => return Err(CollationError::Locale),
-            None if KNOWN_LOCALES.contains(&stored.locale_id) => {}
-            None => return Err(CollationError::LocaleId { id: stored.locale_id }),
-        }
-        if stored.sort_id.is_some_and(|id| id != DEFAULT_SORT && id != [0; 16]) {
+        let locale = match (stored.locale_name, stored.locale_id) {
+            (Some(name), _) => Locale::by_name(name).ok_or(CollationError::Locale)?,
+            (None, 0) => Locale::by_name("").ok_or(CollationError::Locale)?,
+            (None, id) => Locale::by_id(id).ok_or(CollationError::LocaleId { id })?,
+        };
+        if stored.sort_id.is_some_and(|id| id != locale.sort_id() && id != [0; 16]) {
             return Err(CollationError::SortId);
+        }
+        let sort = locale.sort();
+        if Tailoring::of_sort(sort).is_none_or(|sort| sort.flags.contains(SortFlags::INVERSE_CASING)) {
+            return Err(CollationError::Locale);
         }
         let flags = CollationFlags::from_bits_retain(stored.flags);
         if !flags.contains(CollationFlags::SORT_KEY) || !CollationFlags::KNOWN.contains(flags) {
@@ -184,7 +190,17 @@ impl Collation {
         // The two are equal in every file seen.
         let generation = Generation::of_version(version).filter(|_| defined == version);
         let generation = generation.ok_or(CollationError::Version { found: version })?;
-        Ok(Self { flags, generation })
+        let lasting = generation == Generation::Windows10 || LASTING_LOCALES.contains(&locale.id());
+        if lasting {
+            Ok(Self { flags, generation, sort })
+        } else {
+            Err(CollationError::Version { found: version })
+        }
+    }
+
+    /// What the sort has beside the default one; `None` for the default one.
+    pub(super) fn tailoring(&self) -> Option<Tailoring> {
+        Tailoring::of_sort(self.sort).filter(|_| self.sort != DEFAULT_SORT)
     }
 
     /// Its flags.
@@ -213,10 +229,13 @@ impl Collation {
 mod tests {
     use super::*;
 
+    const DEFAULT_SORT_ID: [u8; 16] =
+        [1, 0, 0, 0, 0xEE, 0x57, 0x5C, 0x1E, 0, 0xB4, 0xD0, 0, 0x0B, 0xB1, 0xE1, 0x1E];
+
     const WINDOWS_10: StoredCollation<'_> = StoredCollation {
         locale_name: Some("en-US"),
         locale_id: 0,
-        sort_id: Some(&DEFAULT_SORT),
+        sort_id: Some(&DEFAULT_SORT_ID),
         version: Some(&[5, 3, 6, 0, 5, 3, 6, 0]),
         flags: 0x0003_0401,
     };
@@ -229,12 +248,18 @@ mod tests {
     fn what_is_not_known_is_refused() {
         let collation = Collation::new(&WINDOWS_10).unwrap();
         assert_eq!(collation.flags(), CollationFlags::DEFAULT);
-        assert_eq!(
-            refused(StoredCollation { locale_name: Some("de-DE"), ..WINDOWS_10 }),
-            CollationError::Locale
-        );
-        let german = StoredCollation { locale_name: None, locale_id: 0x407, ..WINDOWS_10 };
-        assert_eq!(refused(german), CollationError::LocaleId { id: 0x407 });
+        for locale in ["xx-XX", "lv-LV"] {
+            let error = refused(StoredCollation { locale_name: Some(locale), sort_id: None, ..WINDOWS_10 });
+            assert_eq!(error, CollationError::Locale, "{locale}");
+            assert_eq!(error.jet_error(), JetError::INVALID_LANGUAGE_ID);
+        }
+        let unknown = StoredCollation { locale_name: None, locale_id: 0x3FF, ..WINDOWS_10 };
+        assert_eq!(refused(unknown), CollationError::LocaleId { id: 0x3FF });
+        // What other locales sorted like before Windows 10 is not known.
+        let older = StoredCollation { version: Some(&[0x0F, 2, 6, 0, 0x0F, 2, 6, 0]), ..WINDOWS_10 };
+        assert!(Collation::new(&older).is_ok());
+        let german = StoredCollation { locale_name: Some("de-DE"), ..older };
+        assert_eq!(refused(german), CollationError::Version { found: 0x0006_020F });
         assert_eq!(
             refused(StoredCollation { sort_id: Some(&[2; 16]), ..WINDOWS_10 }),
             CollationError::SortId
@@ -260,5 +285,17 @@ mod tests {
             assert!(Collation::new(&StoredCollation { locale_name, locale_id, ..WINDOWS_10 }).is_ok());
         }
         assert!(Collation::new(&StoredCollation { sort_id: None, ..WINDOWS_10 }).is_ok());
+        let key = |locale_name| {
+            let collation =
+                Collation::new(&StoredCollation { locale_name, sort_id: None, ..WINDOWS_10 }).unwrap();
+            let text: Vec<u8> = "cañón, llama".encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let mut key = Vec::new();
+            collation.append_sort_key(&text, &mut key).unwrap();
+            (key, collation.tailoring().is_some())
+        };
+        assert_eq!(key(Some("de-DE")), key(Some("en-US")));
+        assert_eq!(key(Some("pt-BR")), key(Some("")));
+        assert!(key(Some("es-ES")).0 > key(Some("")).0, "ñ behind n");
+        assert!(key(Some("fr-FR")).1);
     }
 }

@@ -20,19 +20,25 @@
 //!   `FF`, `02`, `FF`, `FF`.
 //!
 //! The sections, the default weights, marks, expansions, hyphens and characters of plane 1 are proven on databases that
-//! Windows made. **Unverified** on databases: extension A, private characters, kana, other flags than the default ones.
+//! Windows made. **Unverified** on databases: extension A, private characters, kana, other flags than the default ones, and
+//! what languages have of their own: weights, contractions (several characters that weigh as one), diacritics that count
+//! from the end, ideographs of three bytes. For those, the keys were compared with those of a second implementation.
 //!
 //! What is not here, or what published sources disagree on, is refused: a wrong key would make a wrong index. Refused are
 //! conjoining Jamo, marks within expansions, repetition marks behind anything but kana, sums of diacritic weights beyond
-//! a byte, hyphens behind private characters, and hyphens with a diacritic or case weight of their own.
+//! a byte, hyphens behind private characters, hyphens with a diacritic or case weight of their own, doubled contractions
+//! of Hungarian, ideographs of planes above 0 in sorts of their own, and the casing of Latvian.
 
 mod builder;
 mod collation;
+mod locale;
 mod section;
 mod table;
+mod tailoring;
 
 pub use builder::SortKeyError;
 pub use collation::{Collation, CollationError, CollationFlags, StoredCollation};
+pub use locale::Locale;
 
 /// Script members: the first byte of a primary weight. The low ones stand for a treatment of their own.
 mod script {
@@ -60,4 +66,8 @@ mod script {
     pub(super) const PRIVATE_FIRST: u8 = 169;
     /// Last of those with three bytes of primary weight.
     pub(super) const PRIVATE_LAST: u8 = 175;
+    /// First of the ideographs that have three bytes of primary weight in some sorts.
+    pub(super) const IDEOGRAPH_FIRST: u8 = 0xC0;
+    /// Last of them.
+    pub(super) const IDEOGRAPH_LAST: u8 = 0xF9;
 }

@@ -34,6 +34,13 @@ impl Section {
         Some(())
     }
 
+    /// Appends the section from its end to its beginning, without what says nothing at its beginning.
+    pub(super) fn append_reversed_to(mut self, out: &mut Vec<u8>) {
+        self.weights.extend(std::iter::repeat_n(DEFAULT_WEIGHT, self.defaults_behind));
+        let first = self.weights.iter().position(|&weight| weight > DEFAULT_WEIGHT);
+        out.extend(self.weights.iter().skip(first.unwrap_or(self.weights.len())).rev());
+    }
+
     /// Appends the section without what says nothing at its end.
     pub(super) fn append_to(mut self, out: &mut Vec<u8>) {
         while self.weights.last().is_some_and(|&weight| weight <= DEFAULT_WEIGHT) {
@@ -62,6 +69,18 @@ mod tests {
         plain.push(2);
         plain.push(1);
         assert_eq!(finished(plain), [0; 0]);
+    }
+
+    #[test]
+    fn reversed_the_default_weights_behind_count() {
+        let reversed = |weights: &[u8]| {
+            let (mut section, mut out) = (Section::default(), Vec::new());
+            weights.iter().for_each(|w| section.push(*w));
+            section.append_reversed_to(&mut out);
+            out
+        };
+        assert_eq!(reversed(&[2, 14, 2, 15, 2]), [2, 15, 2, 14]);
+        assert_eq!(reversed(&[2, 2]), [0; 0]);
     }
 
     #[test]

@@ -25,8 +25,8 @@ static FILE: &[u8] = include_bytes!("weights.bin");
 static TABLE: LazyLock<SortTable> = LazyLock::new(|| SortTable::parse(FILE).unwrap_or_default());
 
 /// Version of the sort that the weights are of.
-const VERSION: u32 = 0x0006_0305;
-const PAGE_UNITS: usize = 64;
+pub(super) const VERSION: u32 = 0x0006_0305;
+pub(super) const PAGE_UNITS: usize = 64;
 
 /// Weights of a code unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,13 +43,46 @@ pub(super) struct Weights {
     pub(super) case: u8,
 }
 
+impl Weights {
+    pub(super) const fn new([primary, script, diacritic, case]: [u8; 4]) -> Self {
+        Self { primary, script, diacritic, case }
+    }
+}
+
+/// Weights of 64 code units each, with what is constant taken out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pages {
+    pages: &'static [[u8; 8]],
+    packed: &'static [u8],
+}
+
+impl Pages {
+    pub(super) fn new(pages: &'static [u8], packed: &'static [u8]) -> Self {
+        Self { pages: pages.as_chunks().0, packed }
+    }
+
+    /// The weights of a unit of a page, `unit` counted from the page's first.
+    pub(super) fn weights(&self, page: u16, unit: usize) -> Option<Weights> {
+        let &[a, b, c, d, start @ .., mask] = self.pages.get(usize::from(page))?;
+        let mut weights = [a, b, c, d];
+        let start = start.iter().rev().fold(0, |start, &byte| start << 8 | usize::from(byte));
+        let stride = mask.count_ones() as usize;
+        let mut varying = self.packed.get(start + unit * stride..)?.iter();
+        for (place, weight) in weights.iter_mut().enumerate() {
+            if mask >> place & 1 != 0 {
+                *weight = *varying.next()?;
+            }
+        }
+        Some(Weights::new(weights))
+    }
+}
+
 /// The table, taken apart.
 #[derive(Debug, Default)]
 pub(super) struct SortTable {
     map: &'static [[u8; 2]],
     lasting: &'static [u8],
-    pages: &'static [[u8; 8]],
-    packed: &'static [u8],
+    pages: Pages,
     expansions: &'static [[u8; 4]],
 }
 
@@ -69,8 +102,7 @@ impl SortTable {
         let (packed, expansions) = rest.split_at_checked(count(2)?)?;
         let expansions = expansions.as_chunks().0;
         (field(0)? == VERSION && expansions.len() == count(3)?).then_some(())?;
-        let (map, pages) = (map.as_chunks().0, pages.as_chunks().0);
-        Some(Self { map, lasting, pages, packed, expansions })
+        Some(Self { map: map.as_chunks().0, lasting, pages: Pages::new(pages, packed), expansions })
     }
 
     /// Whether the code unit has the same weights in all versions since Windows Server 2008.
@@ -80,23 +112,12 @@ impl SortTable {
 
     /// The weights of a code unit; one without any is [`super::script::UNSORTABLE`].
     pub(super) fn weights(&self, unit: u16) -> Weights {
-        let [primary, script, diacritic, case] = self.packed_weights(usize::from(unit)).unwrap_or_default();
-        Weights { primary, script, diacritic, case }
+        self.packed_weights(usize::from(unit)).unwrap_or(Weights::new([0; 4]))
     }
 
-    fn packed_weights(&self, unit: usize) -> Option<[u8; 4]> {
+    fn packed_weights(&self, unit: usize) -> Option<Weights> {
         let page = u16::from_le_bytes(*self.map.get(unit / PAGE_UNITS)?);
-        let &[a, b, c, d, start @ .., mask] = self.pages.get(usize::from(page))?;
-        let mut weights = [a, b, c, d];
-        let start = start.iter().rev().fold(0, |start, &byte| start << 8 | usize::from(byte));
-        let stride = mask.count_ones() as usize;
-        let mut varying = self.packed.get(start + unit % PAGE_UNITS * stride..)?.iter();
-        for (place, weight) in weights.iter_mut().enumerate() {
-            if mask >> place & 1 != 0 {
-                *weight = *varying.next()?;
-            }
-        }
-        Some(weights)
+        self.pages.weights(page, unit % PAGE_UNITS)
     }
 
     /// The two code units that another stands for; `weights` are its own.

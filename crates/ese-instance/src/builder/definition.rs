@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ese_format::{
-    Collation, ColumnId, ColumnKind, JetError, KeySegment, ObjectId, PageNumber, StoredCollation,
+    Collation, ColumnId, ColumnKind, JetError, KeySegment, Locale, ObjectId, PageNumber, StoredCollation,
 };
 
 use super::{BuilderError, ColumnPlacement, ColumnSpec, IndexSpec, TableSpec};
@@ -19,9 +19,6 @@ const NORMALIZATION_FLAGS: u32 = 0x0003_0401;
 const LOCALE: &str = "en-US";
 /// Version of the sorting tables of new indexes: 6.3.5, of definition and tables.
 pub(crate) const SORT_VERSION: [u8; 8] = [5, 3, 6, 0, 5, 3, 6, 0];
-/// Identifier of the default sort, {00000001-57EE-1E5C-00B4-D0000BB1E11E}.
-pub(crate) const SORT_ID: [u8; 16] =
-    [1, 0, 0, 0, 0xEE, 0x57, 0x5C, 0x1E, 0, 0xB4, 0xD0, 0, 0x0B, 0xB1, 0xE1, 0x1E];
 /// Longest name in bytes.
 #[doc(alias = "JET_cbNameMost")]
 const MAX_NAME: usize = 64;
@@ -443,17 +440,17 @@ pub(crate) fn index_row(
     });
     let localized = flags.contains(IndexFlags::LOCALIZED_TEXT);
     let sort_version = localized.then(|| SORT_VERSION.to_vec());
-    let sort_id = localized.then(|| SORT_ID.to_vec());
     let normalization_flags = spec.normalization_flags.unwrap_or(NORMALIZATION_FLAGS);
     let locale = spec.locale.as_deref().unwrap_or(LOCALE);
     if spec.locale.is_some() || spec.normalization_flags.is_some() {
         flags |= IndexFlags::LOCALE_SET;
     }
     // Locales whose order is not known are refused, and not only when there is text to sort.
+    let sort_id = Locale::by_name(locale).map(|locale| locale.sort_id());
     Collation::new(&StoredCollation {
         locale_name: Some(locale),
         locale_id: 0,
-        sort_id: Some(&SORT_ID),
+        sort_id: sort_id.as_ref().map(|id| &id[..]),
         version: Some(&SORT_VERSION),
         flags: normalization_flags,
     })
@@ -471,7 +468,7 @@ pub(crate) fn index_row(
         conditions: (!conditions.is_empty()).then(|| KeySegment::encode_list(&conditions)),
         tuple_limits,
         sort_version,
-        sort_id,
+        sort_id: sort_id.filter(|_| localized).map(|id| id.to_vec()),
         locale_name: Some(locale.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         ..CatalogRow::default()
     })

@@ -5,7 +5,7 @@ use ese_format::{
     ColumnId, ColumnKind, FixedSlot, KeyBuilder, KeyRules, PageSize, RecordContent, SegmentKind,
 };
 
-use crate::builder::definition::{SORT_ID, SORT_VERSION};
+use crate::builder::definition::SORT_VERSION;
 use crate::catalog::CatalogRow;
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
@@ -68,7 +68,9 @@ pub(crate) fn count_index(
             .map(|c| c.unwrap_or('\u{fffd}'))
             .collect()
     };
-    let name = format!("LocaleName={locale},SortID={},Ver={:x}", sort_id(), u64::from_le_bytes(SORT_VERSION));
+    let sort = index.sort_id.as_deref().and_then(|id| id.first_chunk()).copied().unwrap_or_default();
+    let version = u64::from_le_bytes(SORT_VERSION);
+    let name = format!("LocaleName={locale},SortID={},Ver={version:x}", sort_as_text(sort));
     let (key, record) = (key(&name)?, record(&name, LONG_VALUE, 1, database.page_size())?);
     call.nested(|call| {
         let (live, state) = call.parts()?;
@@ -83,8 +85,8 @@ pub(crate) fn count_index(
 }
 
 /// The identifier of the sort as text.
-fn sort_id() -> String {
-    let [a0, a1, a2, a3, b0, b1, c0, c1, d @ ..] = SORT_ID;
+fn sort_as_text(id: [u8; 16]) -> String {
+    let [a0, a1, a2, a3, b0, b1, c0, c1, d @ ..] = id;
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
     let (first, rest) = d.split_at(2);
     format!(
@@ -104,6 +106,7 @@ const _: () = assert!(*ColumnId::FIXED.start() == 1);
 mod tests {
     #[test]
     fn the_sort_as_text() {
-        assert_eq!(super::sort_id(), "00000001-57ee-1e5c-00b4-d0000bb1e11e");
+        let id = ese_format::Locale::by_name("sv-SE").unwrap().sort_id();
+        assert_eq!(super::sort_as_text(id), "0000001a-57ee-1e5c-00b4-d0000bb1e11e");
     }
 }

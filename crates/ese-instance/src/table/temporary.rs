@@ -16,7 +16,7 @@ use super::error::{Result, TableError};
 use super::plan::TablePlan;
 use super::update::PrepareKind;
 use super::write::check_nulls;
-use crate::builder::definition::{SORT_ID, SORT_VERSION};
+use crate::builder::definition::SORT_VERSION;
 use crate::catalog::{
     ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, TableDefinition, TableFlags,
 };
@@ -150,7 +150,7 @@ pub(super) fn default_collation() -> std::result::Result<Collation, CollationErr
     Collation::new(&StoredCollation {
         locale_name: Some("en-US"),
         locale_id: 0,
-        sort_id: Some(&SORT_ID),
+        sort_id: None,
         version: Some(&SORT_VERSION),
         flags: NORMALIZATION_FLAGS,
     })
@@ -258,7 +258,7 @@ fn definition(spec: &TemporaryTableSpec, key_limit: u16) -> Result<(TableDefinit
             locale_name: Some(spec.locale.clone().unwrap_or_else(|| "en-US".to_owned())),
             locale_id: 0,
             sort_version: Some(SORT_VERSION.to_vec()),
-            sort_id: Some(SORT_ID.to_vec()),
+            sort_id: None,
         };
         if localized {
             index.collation().map_err(|error| TableError::Key(error.into()))?;
