@@ -43,8 +43,8 @@ impl<'a> KeyBuilder<'a> {
         value: Option<&[u8]>,
     ) -> Result<(), KeyError> {
         let available = self.rules.key_most.saturating_sub(self.key.len());
-        let is_null = value.is_none_or(|v| v.is_empty() && !segment.kind.is_text_or_binary());
-        if is_null {
+        // A number without bytes is encoded as null is, but it is a value.
+        if value.is_none() {
             self.nulls.any = true;
             self.nulls.first |= self.segments == 0;
         } else if available > 0 {
@@ -97,5 +97,15 @@ mod tests {
         let (key, nulls) = builder.finish();
         assert_eq!(key, [0x80, 0x7f, 0xff, 0xff, 0xfe, 0x7f, 0x80, 0]);
         assert_eq!(nulls, NullCounts { all: false, any: true, first: false });
+    }
+
+    #[test]
+    fn a_number_without_bytes_is_encoded_as_null_but_is_a_value() {
+        let single = SegmentKind { kind: ColumnKind::IEEE_SINGLE, code_page: 0, fixed: false };
+        let mut builder = KeyBuilder::new(&KeyRules::DEFAULT, Vec::new());
+        builder.push(single, false, Some(&[])).unwrap();
+        let (key, nulls) = builder.finish();
+        assert_eq!(key, [0]);
+        assert_eq!(nulls, NullCounts { all: false, any: false, first: false });
     }
 }
