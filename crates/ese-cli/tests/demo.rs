@@ -55,3 +55,18 @@ fn what_a_crash_leaves_is_recovered() {
     let rows = ese(&["export", &database, "--table", "Orders", "--format", "csv"]).stdout;
     assert_eq!(String::from_utf8(rows).unwrap().lines().count(), 91);
 }
+
+#[test]
+fn files_of_an_older_format() {
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join("shop");
+    let directory = directory.to_str().unwrap();
+    steps(&["demo", directory, "--books", "20", "--orders", "30", "--format-version", "8020", "--json"]);
+    let database = format!("{directory}/live/store.edb");
+    let info = ese(&["info", &database, "--json"]).stdout;
+    let info: Value = serde_json::from_slice(&info).unwrap();
+    assert_eq!(info["version"]["update_major"], 20);
+    assert!(ese(&["verify", &database, "--deep"]).status.success());
+    // Not a version that the engine has.
+    assert_eq!(ese(&["demo", directory, "--format-version", "8021"]).status.code(), Some(2));
+}

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 
 use ese_backup::{BackupFlags, ReadOptions, RestoreOptions, backup_instance, restore};
 use ese_btree::live::LiveCounters;
+use ese_format::{EngineFormatVersion, FORMAT_VERSIONS};
 use ese_instance::{Environment, TermMode};
 use ese_io::{Storage, create_directories};
 use serde_json::{Value, json};
 
-use self::shop::{Shop, Sum};
+use self::shop::{Files, Shop, Sum};
 use crate::commands::backup::failure as backup_failure;
 use crate::commands::restore::failure as restore_failure;
 use crate::context::Context;
@@ -44,15 +45,32 @@ pub(crate) struct Arguments {
     /// Page size of the database
     #[arg(long, default_value_t = 8192, value_parser = parse_page_size)]
     page_size: u32,
+    /// Engine format version of the files: older ones, down to 8020, can be read by older programs
+    #[arg(long, value_name = "N", value_parser = parse_format_version)]
+    format_version: Option<u32>,
     /// End without closing the database, as a crash would: for `ese recover`
     #[arg(long)]
     crash: bool,
+}
+
+impl Arguments {
+    fn files(&self) -> Files {
+        Files { page_size: self.page_size, format_version: self.format_version }
+    }
 }
 
 fn parse_page_size(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(size @ (4096 | 8192 | 16384 | 32768)) => Ok(size),
         _ => Err("4096, 8192, 16384 or 32768".to_owned()),
+    }
+}
+
+fn parse_format_version(text: &str) -> Result<u32, String> {
+    let known = || FORMAT_VERSIONS.iter().map(|v| v.engine).filter(|e| *e >= EngineFormatVersion::WINDOWS_10);
+    match text.parse() {
+        Ok(number) if known().any(|version| version.0 == number) => Ok(number),
+        _ => Err(known().map(|version| version.0.to_string()).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -67,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
     let [live, backup, restored] = ["live", "backup", "restored"].map(|name| directory.join(name));
     create_directories(&context.storage, &live)?;
 
-    let shop = Shop::create(&live, arguments.page_size, arguments.books)?;
+    let shop = Shop::create(&live, arguments.files(), arguments.books)?;
     say(
         context,
         || format!("created   {}: {}", shop.path().display(), shop.describe()),
@@ -123,7 +141,7 @@ pub(crate) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, Fail
             || format!("restored  {}: {}", path.display(), proof.text()),
             || json!({"step": "restored", "path": text(path), "proof": proof.object()}),
         )?;
-        let sum = Shop::open(&restored, path, arguments.page_size)?.balance_and_close()?;
+        let sum = Shop::open(&restored, path, arguments.files())?.balance_and_close()?;
         report_balance(context, "then", &sum)?;
         if !sum.holds() {
             exit = Exit::Findings;

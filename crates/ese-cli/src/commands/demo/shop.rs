@@ -19,6 +19,14 @@ const CUSTOMERS: u32 = 40;
 /// Days from the beginning of the engine's dates, 1899-12-30, to 1970.
 const DAYS_TO_1970: f64 = 25569.0;
 
+/// What the files are to be like.
+#[derive(Clone, Copy)]
+pub(super) struct Files {
+    pub(super) page_size: u32,
+    /// Of the engine; the newest when absent.
+    pub(super) format_version: Option<u32>,
+}
+
 /// A running instance with the store's database.
 pub(super) struct Shop {
     instance: Instance,
@@ -96,7 +104,7 @@ fn orders() -> TableSpec {
 }
 
 impl Shop {
-    fn start(directory: &Path, page_size: u32, path: &Path, books: u32) -> Result<Self, Failure> {
+    fn start(directory: &Path, files: Files, path: &Path, books: u32) -> Result<Self, Failure> {
         let instance = Engine::new(Environment::system())
             .create_instance("ese demo")
             .map_err(|e| instance_failure(&e))?;
@@ -105,20 +113,25 @@ impl Shop {
             instance.set_parameter(id, text.as_ref()).map_err(|e| instance_failure(&e))?;
         }
         for (id, value) in [
-            (ParameterId::DATABASE_PAGE_SIZE, page_size),
+            (ParameterId::DATABASE_PAGE_SIZE, files.page_size),
             (ParameterId::LOG_FILE_SIZE, 1024),
             (ParameterId::MAX_SESSIONS, 128),
             (ParameterId::CREATE_PATH_IF_NOT_EXIST, 1),
         ] {
             instance.set_parameter(id, value).map_err(|e| instance_failure(&e))?;
         }
+        if let Some(version) = files.format_version {
+            instance
+                .set_parameter(ParameterId::ENGINE_FORMAT_VERSION, version)
+                .map_err(|e| instance_failure(&e))?;
+        }
         instance.initialize(InitOptions::default()).map_err(|e| instance_failure(&e))?;
         Ok(Self { instance, path: path.to_path_buf(), books })
     }
 
     /// A new store in `directory`, with books on its shelves.
-    pub(super) fn create(directory: &Path, page_size: u32, count: u32) -> Result<Self, Failure> {
-        let shop = Self::start(directory, page_size, &directory.join("store.edb"), count)?;
+    pub(super) fn create(directory: &Path, files: Files, count: u32) -> Result<Self, Failure> {
+        let shop = Self::start(directory, files, &directory.join("store.edb"), count)?;
         let session = shop.instance.begin_session().map_err(failed)?;
         let database = session
             .create_database(&shop.path, &CreateOptions::default())
@@ -133,8 +146,8 @@ impl Shop {
     }
 
     /// The store of a database that was closed.
-    pub(super) fn open(directory: &Path, path: &Path, page_size: u32) -> Result<Self, Failure> {
-        let shop = Self::start(directory, page_size, path, 0)?;
+    pub(super) fn open(directory: &Path, path: &Path, files: Files) -> Result<Self, Failure> {
+        let shop = Self::start(directory, files, path, 0)?;
         shop.instance.attach(path).map_err(|e| instance_failure(&e))?;
         Ok(shop)
     }
