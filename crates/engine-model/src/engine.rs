@@ -68,6 +68,7 @@ impl Running {
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
             randomness: Arc::new(SeededRandomness::new(seed)),
             events: None,
+            threads: false,
         });
         let instance = engine.create_instance("model").map_err(broken)?;
         for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {

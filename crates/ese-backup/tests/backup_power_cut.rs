@@ -60,6 +60,7 @@ fn session(storage: Arc<dyn Storage>, work: impl FnOnce(&ese_instance::Instance)
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
         randomness: Arc::new(SeededRandomness::new(7)),
         events: None,
+        threads: false,
     });
     let instance = engine.create_instance("test").map_err(text)?;
     for (id, value) in [(ParameterId::LOG_FILE_SIZE, 128_u32), (ParameterId::DATABASE_PAGE_SIZE, PAGE as u32)]
@@ -234,6 +235,7 @@ fn check_restore(case: &Case, disk: &SimulatedDisk, pages: &[u8], is_new: bool) 
         clock: Arc::new(FixedClock::new(1_800_000_000_000)),
         randomness: Arc::new(SeededRandomness::new(1)),
         events: None,
+        threads: false,
     };
     let options = RestoreOptions {
         destination: "/restored".into(),

@@ -67,6 +67,7 @@ fn no_backup_begins_on_a_full_log_disk() {
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
         randomness: Arc::new(SeededRandomness::new(7)),
         events: None,
+        threads: false,
     });
     let instance = engine.create_instance("full").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {

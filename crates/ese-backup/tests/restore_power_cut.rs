@@ -27,6 +27,7 @@ fn environment(storage: Arc<dyn Storage>) -> Environment {
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
         randomness: Arc::new(SeededRandomness::new(7)),
         events: None,
+        threads: false,
     }
 }
 

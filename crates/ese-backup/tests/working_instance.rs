@@ -29,6 +29,7 @@ fn environment(storage: &MemoryStorage) -> Environment {
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
         events: None,
+        threads: false,
     }
 }
 

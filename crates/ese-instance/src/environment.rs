@@ -8,7 +8,8 @@ use ese_io::{Clock, OsStorage, Randomness, Storage, SystemClock, SystemRandomnes
 
 use crate::event::EventSink;
 
-/// What an engine is given to work with. The same storage, clock and seed give the same writes in the same order.
+/// What an engine is given to work with. Without [threads](Self::threads) the same storage, clock and seed give the same
+/// writes in the same order.
 #[derive(Clone)]
 pub struct Environment {
     /// Files and directories.
@@ -19,6 +20,9 @@ pub struct Environment {
     pub randomness: Arc<dyn Randomness>,
     /// Receives events beside `tracing`.
     pub events: Option<Arc<dyn EventSink>>,
+    /// Whether instances may have threads of their own, which write what waits. Without them everything is done by the
+    /// threads that call, in an order that the calls alone decide.
+    pub threads: bool,
 }
 
 impl Environment {
@@ -30,13 +34,15 @@ impl Environment {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             events: None,
+            threads: true,
         }
     }
 
-    /// The same with another storage.
+    /// The same with another storage, and without threads of its own.
     #[must_use]
     pub fn with_storage(mut self, storage: Arc<dyn Storage>) -> Self {
         self.storage = storage;
+        self.threads = false;
         self
     }
 

@@ -35,6 +35,7 @@ impl Bed {
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
             randomness: Arc::new(SeededRandomness::new(7)),
             events: Some(Arc::new(events.clone())),
+            threads: false,
         });
         Some(Self { storage, engine, events })
     }

@@ -59,6 +59,7 @@ fn start(disk: &Disk) -> Instance {
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
         randomness: Arc::new(SeededRandomness::new(7)),
         events: None,
+        threads: false,
     });
     let instance = engine.create_instance("full").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {

@@ -26,6 +26,7 @@ fn engine(disk: &SimulatedDisk) -> Engine {
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
         randomness: Arc::new(SeededRandomness::new(7)),
         events: None,
+        threads: false,
     })
 }
 

@@ -103,9 +103,14 @@ fn run(world: &World, steps: &[Step]) -> Vec<(LogPosition, Vec<u8>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn everything_is_read_back(steps in steps(), buffer in prop_oneof![Just(0usize), Just(10_000), Just(1 << 20)]) {
+    fn everything_is_read_back(
+        steps in steps(),
+        buffer in prop_oneof![Just(0usize), Just(10_000), Just(1 << 20)],
+        write_behind in any::<bool>(),
+    ) {
         let mut world = World::new(Arc::new(MemoryStorage::new()));
         world.settings.buffer_bytes = buffer;
+        world.settings.write_behind = write_behind;
         let written = run(&world, &steps);
         let (read, last) = read_all(&*world.storage).unwrap();
         prop_assert_eq!(read.len(), written.len());
@@ -121,6 +126,54 @@ proptest! {
         // Nothing was opened but what is there, and each generation follows the one before: `read_all` checked it.
         prop_assert!(set(&*world.storage).gaps().is_empty());
     }
+}
+
+/// Several threads append through many generations while one writes behind them and one waits for what it appended.
+#[test]
+fn a_thread_writes_behind_those_that_append() {
+    let mut world = World::new(Arc::new(MemoryStorage::new()));
+    world.settings.write_behind = true;
+    world.settings.buffer_bytes = 4096;
+    let writer = world.create();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let appended: Vec<Vec<(LogPosition, Vec<u8>)>> = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                writer.write_behind().unwrap();
+                std::thread::yield_now();
+            }
+        });
+        let threads: Vec<_> = (0..3u8)
+            .map(|thread| {
+                let writer = &writer;
+                scope.spawn(move || {
+                    let mut batch = RecordBatch::new();
+                    let mut appended = Vec::new();
+                    for i in 0..1500usize {
+                        let record = filler(20 + i * 7 % 900, thread.wrapping_mul(77).wrapping_add(i as u8));
+                        batch.clear();
+                        batch.push_bytes(&record);
+                        let done = writer.append(&mut batch, AppendOptions::default()).unwrap();
+                        appended.push((done.first, record));
+                        if thread == 0 && i % 50 == 0 {
+                            writer.flush_to(done.last).unwrap();
+                            assert!(writer.durable_end() > done.last);
+                        }
+                    }
+                    appended
+                })
+            })
+            .collect();
+        let appended = threads.into_iter().map(|t| t.join().unwrap()).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        appended
+    });
+    writer.flush().unwrap();
+    let mut written: Vec<_> = appended.concat();
+    written.sort_by_key(|(position, _)| *position);
+    let (read, last) = read_all(&*world.storage).unwrap();
+    assert!(last.header.generation() > LogGeneration(10), "{}", last.header.generation());
+    assert_eq!(read, written);
 }
 
 #[test]

@@ -46,6 +46,10 @@ fn work(world: &World, told: &RefCell<Told>) -> Result<(), LogError> {
             }
             _ => {}
         }
+        if i % 7 == 6 {
+            // Does the same as a full buffer elsewhere.
+            writer.write_behind()?;
+        }
         if i == 18 {
             writer.roll()?;
             told.borrow_mut().durable = count;
@@ -64,6 +68,15 @@ fn prepared() -> SimulatedDisk {
     writer.append(&mut batch, AppendOptions::default()).unwrap();
     writer.flush().unwrap();
     disk
+}
+
+/// A world whose writer closes generations in memory.
+fn behind(disk: &SimulatedDisk) -> World {
+    let mut world = world(disk, WriteOrder::OnePiece);
+    world.settings.write_behind = true;
+    world.settings.file_segments = 5;
+    world.settings.buffer_bytes = 4096;
+    world
 }
 
 fn world(disk: &SimulatedDisk, order: WriteOrder) -> World {
@@ -120,6 +133,31 @@ fn the_power_is_cut_at_every_step() {
         &[Survival::Nothing, Survival::Everything, Survival::Prefix(1), Survival::Prefix(2)],
     );
     assert!(points > 200, "{points}");
+}
+
+#[test]
+fn the_power_is_cut_while_generations_wait_in_memory() {
+    let told = RefCell::new(Told::default());
+    let points = crash_everywhere(
+        &prepared(),
+        &[Survival::Nothing, Survival::Everything, Survival::Prefix(1)],
+        |disk| drop(work(&behind(disk), &told)),
+        |point, disk| check(disk, &told.borrow(), &format!("{point:?}")),
+    );
+    assert!(points > 200, "{points}");
+}
+
+#[test]
+fn every_call_fails_once_while_generations_wait_in_memory() {
+    let told = RefCell::new(Told::default());
+    let calls = fail_everywhere(
+        &prepared(),
+        IoErrorKind::Device,
+        Effect::None,
+        |disk| work(&behind(disk), &told),
+        |nth, result, disk| check(disk, &told.borrow(), &format!("call {nth} {result:?}")),
+    );
+    assert!(calls > 50, "{calls}");
 }
 
 #[test]

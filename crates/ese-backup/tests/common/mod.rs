@@ -39,6 +39,7 @@ pub fn environment(storage: &MemoryStorage, events: &MemoryEventSink) -> Environ
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
         randomness: Arc::new(SeededRandomness::new(7)),
         events: Some(Arc::new(events.clone())),
+        threads: false,
     }
 }
 

@@ -70,7 +70,9 @@ impl Instance {
                 refuse_recovery: options.refuse_recovery,
                 events: &events,
             };
-            Some(Arc::new(InstanceLog::open(&setup)?))
+            let log = Arc::new(InstanceLog::open(&setup)?);
+            log.start_writing_behind();
+            Some(log)
         } else {
             None
         };

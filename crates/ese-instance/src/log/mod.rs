@@ -3,6 +3,7 @@
 mod open;
 mod recover;
 mod stream_state;
+mod write_behind;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::error::InstanceError;
 
 pub(crate) use open::LogSetup;
 use stream_state::StreamState;
+use write_behind::WriteBehind;
 
 /// The log of a running instance.
 pub struct InstanceLog {
@@ -41,6 +43,8 @@ pub struct InstanceLog {
     holds: Mutex<Vec<LogPosition>>,
     /// Held while the checkpoint moves.
     advancing: Mutex<()>,
+    /// Writes what was appended. In front of the lock: what goes first writes no more once that is given up.
+    write_behind: Mutex<Option<WriteBehind>>,
     /// Held, so that no second process runs on the same logs.
     lock: Mutex<Option<LockFile>>,
 }
@@ -313,8 +317,18 @@ impl InstanceLog {
         Ok(self.state.write(position, attachments)?)
     }
 
+    /// Begins to write on a thread of its own what was appended, where the environment allows threads.
+    pub(crate) fn start_writing_behind(self: &Arc<Self>) {
+        if self.environment.threads {
+            *self.write_behind.lock() = WriteBehind::start(self);
+        }
+    }
+
     /// Lets others run on the logs: nothing more is written.
     pub(crate) fn release(&self) {
+        // Not while the lock is held: the thread may be the last owner.
+        let thread = self.write_behind.lock().take();
+        drop(thread);
         self.lock.lock().take();
     }
 

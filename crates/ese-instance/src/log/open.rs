@@ -187,6 +187,7 @@ impl LogSetup<'_> {
         settings.file_segments = file_segments;
         settings.parameters = parameters;
         settings.complete_within_ms = COMPLETE_WITHIN_MS;
+        settings.write_behind = self.environment.threads;
         settings.circular = self.parameters.on(ParameterId::CIRCULAR_LOG);
         settings.reserve_logs = if self.parameters.on(ParameterId::AGGRESSIVE_LOG_ROLLOVER) { 10 } else { 2 };
         settings.checkpoint_too_deep =
@@ -220,6 +221,7 @@ impl LogSetup<'_> {
             trees: std::sync::OnceLock::new(),
             holds: Mutex::default(),
             advancing: Mutex::new(()),
+            write_behind: Mutex::new(None),
             lock: Mutex::new(Some(LockFile { storage: Arc::clone(&self.environment.storage), file: lock })),
         };
         log.init_position = log.append(&init_record(&parameters, self.environment))?;

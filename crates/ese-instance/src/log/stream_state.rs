@@ -18,6 +18,8 @@ use crate::environment::Environment;
 use crate::error::InstanceError;
 use crate::event::{EventId, EventLog};
 
+use super::write_behind::Signal;
+
 /// The state of a log stream beside its files: who is attached, and how far the checkpoint is.
 pub(super) struct StreamState {
     environment: Environment,
@@ -28,6 +30,8 @@ pub(super) struct StreamState {
     backup_floor: Mutex<Option<LogGeneration>>,
     /// A reserve log was used, or could not be made.
     low_on_space: AtomicBool,
+    /// Wakes the thread that writes.
+    pub(super) signal: Arc<Signal>,
 }
 
 struct CheckpointState {
@@ -63,6 +67,7 @@ impl StreamState {
             checkpoint: Mutex::new(CheckpointState { file, checkpoint, written }),
             backup_floor: Mutex::new(None),
             low_on_space: AtomicBool::new(false),
+            signal: Arc::default(),
         }
     }
 
@@ -199,6 +204,10 @@ impl LogEnvironment for StreamState {
             database.write_header(self.environment.new_signature())?;
         }
         Ok(())
+    }
+
+    fn much_waits(&self) {
+        self.signal.raise();
     }
 
     fn event(&self, event: &LogEvent<'_>) {

@@ -43,6 +43,7 @@ impl Bed {
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
             randomness: Arc::new(SeededRandomness::new(7)),
             events: None,
+            threads: false,
         });
         let instance = engine.create_instance("rows").unwrap();
         for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {

@@ -22,7 +22,12 @@ pub(crate) struct LogBuffer {
     spanning: LogPosition,
     /// Bytes of the incomplete segment that are on disk already.
     written: usize,
+    /// Memory of an earlier flush, to be used again.
+    spare: Vec<u8>,
 }
+
+/// Memory that is kept for the next flush at most.
+const MOST_SPARE: usize = 8 << 20;
 
 /// What a flush writes: whole segments, then possibly an incomplete one, filled up with zeros.
 #[derive(Debug)]
@@ -46,6 +51,21 @@ impl LogBuffer {
             segments: Vec::new(),
             spanning: LogPosition::NONE,
             written: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// An empty buffer for the generation behind this one.
+    pub(crate) fn next(&mut self, generation: u32, first: u16, file_segments: u16) -> Self {
+        let segments = std::mem::take(&mut self.spare);
+        Self { segments, ..Self::new(generation, first, file_segments) }
+    }
+
+    /// Takes the memory of a flush that was written.
+    pub(crate) fn give_back(&mut self, mut memory: Vec<u8>) {
+        if memory.capacity() > self.spare.capacity() && memory.capacity() <= MOST_SPARE {
+            memory.clear();
+            self.spare = memory;
         }
     }
 
@@ -142,11 +162,13 @@ impl LogBuffer {
     /// new.
     pub(crate) fn take(&mut self, partial: bool) -> Option<Flush> {
         let whole = self.segments.len() - self.segments.len() % SEGMENT_SIZE;
-        let rest = self.segments.get(whole..).unwrap_or(&[]).to_vec();
-        let new_rest = !rest.is_empty() && (whole > 0 || rest.len() > self.written);
+        let left = self.segments.len() - whole;
+        let new_rest = left > 0 && (whole > 0 || left > self.written);
         if whole == 0 && !(partial && new_rest) {
             return None;
         }
+        let mut rest = std::mem::take(&mut self.spare);
+        rest.extend_from_slice(self.segments.get(whole..).unwrap_or(&[]));
         let end = if partial || rest.is_empty() {
             self.tip()
         } else {

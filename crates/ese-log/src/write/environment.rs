@@ -45,6 +45,10 @@ pub trait LogEnvironment: Send + Sync {
         Ok(())
     }
 
+    /// More waits to be written than should: [`LogWriter::write_behind`](super::LogWriter::write_behind) is to be called
+    /// soon, by somebody who holds nothing. Called by appends, often again before that happens.
+    fn much_waits(&self) {}
+
     /// Something that the engine reports as an event.
     fn event(&self, event: &LogEvent<'_>) {
         let _ = event;

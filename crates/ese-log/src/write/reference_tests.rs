@@ -11,7 +11,7 @@ use ese_io::{FixedClock, OsStorage};
 
 use super::buffer::LogBuffer;
 use super::pack::fill_segment;
-use super::roll::{Previous, header};
+use super::roll::{NextGeneration, Previous, header};
 use super::{LogEnvironment, LogSettings, LogWriterParts};
 use crate::segment::{SEGMENT_HEADER_SIZE, SEGMENT_SIZE};
 use crate::{BaseName, LogNames, LogSet, OpenLog, RecordBatch, ScanOptions};
@@ -113,9 +113,17 @@ fn our_header(previous: &OpenLog, theirs: &LogHeader) -> LogHeader {
         settings,
     };
     let end = previous.scan(ScanOptions::default()).unwrap();
-    let previous = Previous { header: previous.header(), accumulated_checksum: end.accumulated_checksum };
+    let previous =
+        Previous { header: previous.header().clone(), accumulated_checksum: end.accumulated_checksum };
     let reserve = theirs.flags().contains(LogFlags::RESERVED_LOG);
-    header(&parts, Some(&previous), theirs.generation(), theirs.signature(), reserve).unwrap()
+    let attachments = &parts.environment.attachments(theirs.generation());
+    let next = NextGeneration {
+        previous: Some(previous),
+        generation: theirs.generation(),
+        signature: theirs.signature(),
+        attachments,
+    };
+    header(&parts, &next, reserve).unwrap()
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_format::{
-    LogFlags, LogGeneration, LogHeader, LogHeaderChecks, LogPosition, LogTime, LogVersion, Signature,
+    AttachmentEntry, LogFlags, LogGeneration, LogHeader, LogHeaderChecks, LogPosition, LogTime, LogVersion,
+    Signature,
 };
 use ese_io::{File, IoErrorKind, OpenMode, OpenOptions, Randomness, Storage};
 
@@ -12,12 +13,13 @@ use crate::error::LogError;
 use crate::read::{OpenLog, StreamEnd, apply_repairs};
 use crate::scan::RepairAction;
 
-use super::buffer::LogBuffer;
+use super::batch::RecordBatch;
+use super::buffer::{Flush, LogBuffer};
 use super::environment::LogEvent;
 use super::new_file::{NewFile, Prepared, write_header};
 use super::reserve::ReservePool;
 use super::segment_file::SegmentFile;
-use super::writer::{Buffer, LogWriter, LogWriterParts, Output};
+use super::writer::{Buffer, ClosedGeneration, LogWriter, LogWriterParts, Output};
 
 /// From this generation on the end of the numbers is announced.
 #[doc(alias = "lGenerationMaxWarningThreshold")]
@@ -32,9 +34,18 @@ const PANIC_EVERY: u32 = 10;
 const FIRST_SECTOR: u16 = 1;
 
 /// The generation that a new one follows.
-pub(super) struct Previous<'a> {
-    pub header: &'a LogHeader,
+pub(super) struct Previous {
+    pub header: LogHeader,
     pub accumulated_checksum: u64,
+}
+
+/// What is known of a new generation.
+pub(super) struct NextGeneration<'a> {
+    pub previous: Option<Previous>,
+    pub generation: LogGeneration,
+    pub signature: Signature,
+    /// The databases attached at its very start.
+    pub attachments: &'a [AttachmentEntry],
 }
 
 impl LogWriter {
@@ -60,13 +71,14 @@ impl LogWriter {
     /// # Errors
     /// [`LogError::Storage`], [`LogError::DiskFull`], [`LogError::SequenceEnd`].
     pub fn begin_after(parts: LogWriterParts, last: &StreamEnd) -> Result<Self, LogError> {
-        let previous = Previous { header: &last.header, accumulated_checksum: last.end.accumulated_checksum };
+        let accumulated_checksum = last.end.accumulated_checksum;
+        let previous = Previous { header: last.header.clone(), accumulated_checksum };
         let (generation, signature) = (last.header.generation().next(), last.header.signature());
         let old = last.is_current.then_some(last.file.as_path());
         if last.is_current {
             write_back(&parts, last)?;
         }
-        Self::begin(parts, Some(&previous), generation, signature, old)
+        Self::begin(parts, Some(previous), generation, signature, old)
     }
 
     /// Goes on in the log being written, at the start of the segment behind its last valid one. A segment that was read from
@@ -97,14 +109,16 @@ impl LogWriter {
 
     fn begin(
         parts: LogWriterParts,
-        previous: Option<&Previous<'_>>,
+        previous: Option<Previous>,
         generation: LogGeneration,
         signature: Signature,
         old: Option<&Path>,
     ) -> Result<Self, LogError> {
         let mut reserves =
             ReservePool::new(parts.directory.clone(), parts.names.clone(), parts.settings.file_len(), 0);
-        let (file, header) = new_generation(&parts, previous, generation, signature, &mut reserves, old)?;
+        let attachments = &parts.environment.attachments(generation);
+        let next = NextGeneration { previous, generation, signature, attachments };
+        let (file, header) = new_generation(&parts, &next, &mut reserves, old)?;
         let path = parts.directory.join(parts.names.current());
         Ok(Self::with_output(parts, file, path, header, FIRST_SECTOR))
     }
@@ -115,39 +129,99 @@ impl LogWriter {
     /// [`LogError::Down`] when the old generation cannot be completed or the new one not created: the log is down then.
     pub fn roll(&self) -> Result<(), LogError> {
         let mut output = self.output.lock();
+        self.finish_closed(&mut output)?;
         let mut buffer = self.buffer.lock();
         super::writer::check_up(&buffer)?;
         self.roll_locked(&mut output, &mut buffer)
     }
 
-    /// Completes the generation and begins the next one. Nobody appends meanwhile.
+    /// Completes the generation and begins the next one. Nobody appends meanwhile; no other generation is closed.
     pub(super) fn roll_locked(&self, output: &mut Output, buffer: &mut Buffer) -> Result<(), LogError> {
         buffer.log.close();
-        if let Some(flush) = buffer.log.take(true) {
-            let end = flush.end;
-            if let Err(error) = output.file.write(flush) {
-                return Err(self.take_down(buffer, error.into()));
+        let rest = buffer.log.take(true);
+        let attachments = self.parts.environment.attachments(buffer.header.generation().next());
+        match self.next_generation(output, rest, buffer.header.clone(), &attachments) {
+            Ok(header) => {
+                buffer.log = LogBuffer::new(header.generation().0, FIRST_SECTOR, header.file_sectors());
+                buffer.header = header;
+                Ok(())
             }
+            Err(error) => Err(self.take_down(buffer, error)),
+        }
+    }
+
+    /// Closes the generation in memory and goes on with the next one, whose file is made by whoever writes next. False,
+    /// and nothing has changed, when that is not possible, or `batch` would not fit then.
+    pub(super) fn close_in_memory(&self, buffer: &mut Buffer, batch: &RecordBatch) -> bool {
+        let generation = LogGeneration(buffer.log.generation).next();
+        if !self.parts.settings.write_behind || buffer.closed.is_some() || generation > LogGeneration::MAX {
+            return false;
+        }
+        let sectors = self.parts.settings.file_segments;
+        if !LogBuffer::new(generation.0, FIRST_SECTOR, sectors).fits(batch) {
+            return false;
+        }
+        let next = buffer.log.next(generation.0, FIRST_SECTOR, sectors);
+        let mut log = std::mem::replace(&mut buffer.log, next);
+        log.close();
+        let attachments = self.parts.environment.attachments(generation);
+        buffer.closed = Some(ClosedGeneration { log, attachments });
+        self.parts.environment.much_waits();
+        true
+    }
+
+    /// Writes the end of a generation that was closed in memory, and makes the file of the next one.
+    pub(super) fn finish_closed(&self, output: &mut Output) -> Result<(), LogError> {
+        loop {
+            let (mut closed, header) = {
+                let mut buffer = self.buffer.lock();
+                super::writer::check_up(&buffer)?;
+                let Some(closed) = buffer.closed.take() else { return Ok(()) };
+                (closed, buffer.header.clone())
+            };
+            let rest = closed.log.take(true);
+            // Others append while this is written, and may close another one.
+            let made = self.next_generation(output, rest, header, &closed.attachments);
+            let mut buffer = self.buffer.lock();
+            match made {
+                Ok(header) => buffer.header = header,
+                Err(error) => return Err(self.take_down(&mut buffer, error)),
+            }
+        }
+    }
+
+    /// Writes what is left of a generation, whose header is `closing`, and makes the file of the next one.
+    fn next_generation(
+        &self,
+        output: &mut Output,
+        rest: Option<Flush>,
+        closing: LogHeader,
+        attachments: &[AttachmentEntry],
+    ) -> Result<LogHeader, LogError> {
+        if let Some(flush) = rest {
+            let end = flush.end;
+            output.file.write(flush)?;
             self.set_durable(end);
         }
         let parts = &self.parts;
-        let generation = buffer.header.generation().next();
-        let previous =
-            Previous { header: &buffer.header, accumulated_checksum: output.file.accumulated_checksum() };
-        let (signature, old) = (buffer.header.signature(), Some(output.path.as_path()));
-        let made = new_generation(parts, Some(&previous), generation, signature, &mut output.reserves, old);
-        match made {
+        let accumulated_checksum = output.file.accumulated_checksum();
+        let next = NextGeneration {
+            previous: Some(Previous { header: closing.clone(), accumulated_checksum }),
+            generation: closing.generation().next(),
+            signature: closing.signature(),
+            attachments,
+        };
+        let old = Some(output.path.as_path());
+        match new_generation(parts, &next, &mut output.reserves, old) {
             Ok((file, header)) => {
                 output.file = file;
                 output.path = parts.directory.join(parts.names.current());
-                buffer.log = LogBuffer::new(generation.0, FIRST_SECTOR, header.file_sectors());
-                buffer.header = header;
-                self.set_durable(buffer.log.tip());
-                Ok(())
+                self.set_durable(LogPosition::new(next.generation.0, FIRST_SECTOR, 0));
+                Ok(header)
             }
             Err(error) => {
                 parts.environment.event(&LogEvent::NewLogFailed { error: &error });
-                Err(self.take_down(buffer, error))
+                Err(error)
             }
         }
     }
@@ -168,13 +242,12 @@ fn write_back(parts: &LogWriterParts, last: &StreamEnd) -> Result<Arc<dyn File>,
 #[doc(alias = "ErrLGINewLogFile")]
 fn new_generation(
     parts: &LogWriterParts,
-    previous: Option<&Previous<'_>>,
-    generation: LogGeneration,
-    signature: Signature,
+    next: &NextGeneration<'_>,
     reserves: &mut ReservePool,
     old: Option<&Path>,
 ) -> Result<(SegmentFile, LogHeader), LogError> {
     let storage: &dyn Storage = &*parts.storage;
+    let (previous, generation) = (next.previous.as_ref(), next.generation);
     let closing = previous.map_or(LogGeneration(0), |p| p.header.generation());
     announce_end(parts, closing);
     if generation > LogGeneration::MAX {
@@ -194,7 +267,7 @@ fn new_generation(
         closing,
     };
     let Prepared { file, from_reserve } = new_file.obtain(reserves)?;
-    let header = header(parts, previous, generation, signature, from_reserve)?;
+    let header = header(parts, next, from_reserve)?;
     write_header(&*file, &header)?;
     // Names become durable in the order of the changes: after a crash the old log is the current one, or archived with the
     // new one under its temporary name, or archived with the new one in its place.
@@ -218,12 +291,11 @@ fn new_generation(
 #[doc(alias = "InitLgfilehdrT")]
 pub(super) fn header(
     parts: &LogWriterParts,
-    previous: Option<&Previous<'_>>,
-    generation: LogGeneration,
-    signature: Signature,
+    next: &NextGeneration<'_>,
     from_reserve: bool,
 ) -> Result<LogHeader, LogError> {
     let settings = &parts.settings;
+    let previous = next.previous.as_ref();
     let desired = settings.version;
     // A stream never goes back, part by part.
     let version = previous.map_or(desired, |p| {
@@ -236,12 +308,12 @@ pub(super) fn header(
         }
     });
     let mut header = LogHeader::new(version);
-    header.set_generation(generation);
+    header.set_generation(next.generation);
     header.set_file_sectors(settings.file_segments);
     // The largest page size is 32768.
     header.set_page_size_field(u16::try_from(settings.page_size.bytes()).unwrap_or(0));
     header.set_create_time(LogTime::from_unix_ms(parts.clock.unix_ms()));
-    header.set_signature(signature);
+    header.set_signature(next.signature);
     header.set_parameters(settings.parameters);
     header.set_checkpoint(parts.environment.checkpoint());
     header.set_engine_format(settings.engine_format);
@@ -255,9 +327,8 @@ pub(super) fn header(
         flags.set(LogFlags::CIRCULAR_LOGGING_HISTORY, previous.header.flags().intersects(ever));
     }
     header.set_flags(flags);
-    let attachments = parts.environment.attachments(generation);
     header
-        .set_attachments(&attachments)
+        .set_attachments(next.attachments)
         .map_err(|error| LogError::Header { file: parts.directory.join(parts.names.temporary()), error })?;
     Ok(header)
 }

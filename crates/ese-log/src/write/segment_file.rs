@@ -46,8 +46,8 @@ impl SegmentFile {
         self.accumulated
     }
 
-    /// Writes a flush and makes it durable.
-    pub(crate) fn write(&mut self, mut flush: Flush) -> Result<(), IoError> {
+    /// Writes a flush and makes it durable. Returns its memory, to be used again.
+    pub(crate) fn write(&mut self, mut flush: Flush) -> Result<Vec<u8>, IoError> {
         let mut last = 0;
         for (sector, segment) in (flush.first..).zip(flush.segments.chunks_exact_mut(SEGMENT_SIZE)) {
             let checksum = stamp(segment, LogPosition::new(self.generation, sector, 0));
@@ -82,7 +82,7 @@ impl SegmentFile {
             }
         }
         self.shadowed = flush.partial.then_some((last_sector, last));
-        Ok(())
+        Ok(flush.segments)
     }
 
     fn write_segments(&self, first: u16, segments: &[u8]) -> Result<(), IoError> {

@@ -13,6 +13,10 @@ pub struct LogSettings {
     /// Bytes that may wait in memory before an append writes them out.
     #[doc(alias = "JET_paramLogBuffers")]
     pub buffer_bytes: usize,
+    /// Whether somebody calls [`LogWriter::write_behind`](super::LogWriter::write_behind) on a thread of its own whenever
+    /// [`LogEnvironment::much_waits`](super::LogEnvironment::much_waits) says that there is something to write. Appends
+    /// do not wait for the disk then, as long as less than eight times `buffer_bytes` wait.
+    pub write_behind: bool,
     /// Page size of the databases.
     pub page_size: PageSize,
     /// Version of new logs; a stream that is newer stays as it is, part by part.
@@ -48,6 +52,7 @@ impl LogSettings {
         Self {
             file_segments: 1280,
             buffer_bytes: 512 * 1024,
+            write_behind: false,
             page_size,
             version,
             engine_format,
@@ -60,6 +65,11 @@ impl LogSettings {
             complete_within_ms: 0,
             write_order: WriteOrder::OnePiece,
         }
+    }
+
+    /// Bytes that may wait in memory before an append has to wait.
+    pub(crate) fn most_waiting(&self) -> usize {
+        if self.write_behind { self.buffer_bytes.saturating_mul(8) } else { self.buffer_bytes }
     }
 
     /// Length of a file in bytes.

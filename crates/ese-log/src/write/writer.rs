@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ese_format::{LogGeneration, LogHeader, LogPosition, LogTime};
+use ese_format::{AttachmentEntry, LogGeneration, LogHeader, LogPosition, LogTime};
 use ese_io::{Clock, Storage};
 use parking_lot::Mutex;
 
@@ -65,9 +65,19 @@ pub(super) struct Output {
 /// What appenders share.
 pub(super) struct Buffer {
     pub log: LogBuffer,
+    /// The generation in front of it, when its end waits to be written: its successor has no file yet.
+    pub closed: Option<ClosedGeneration>,
+    /// Header of the newest generation that has a file.
     pub header: LogHeader,
     /// Why nothing can be logged any more.
     pub down: Option<Arc<LogError>>,
+}
+
+/// The end of a generation that was closed in memory.
+pub(super) struct ClosedGeneration {
+    pub log: LogBuffer,
+    /// The databases that were attached when it was closed.
+    pub attachments: Vec<AttachmentEntry>,
 }
 
 /// Where appended records stand.
@@ -111,7 +121,7 @@ impl LogWriter {
         Self {
             parts,
             output: Mutex::new(Output { file, path, reserves, last_flush_ms: None }),
-            buffer: Mutex::new(Buffer { log, header, down: None }),
+            buffer: Mutex::new(Buffer { log, closed: None, header, down: None }),
             durable,
         }
     }
@@ -141,12 +151,15 @@ impl LogWriter {
         if !options.new_generation {
             let mut buffer = self.buffer.lock();
             self.check_append(&buffer, batch, options)?;
-            if buffer.log.fits(batch) && buffer.log.len() <= self.parts.settings.buffer_bytes {
+            if buffer.log.len() <= self.parts.settings.most_waiting()
+                && (buffer.log.fits(batch) || self.close_in_memory(&mut buffer, batch))
+            {
                 return Ok(self.put(&mut buffer, batch, complete));
             }
         }
         // Room has to be made first: that needs the file, which is locked before the buffer.
         let mut output = self.output.lock();
+        self.finish_closed(&mut output)?;
         {
             let mut buffer = self.buffer.lock();
             self.check_append(&buffer, batch, options)?;
@@ -177,6 +190,9 @@ impl LogWriter {
         complete(first, batch);
         let mut last = first;
         buffer.log.append(batch, || self.now(), |position| last = position);
+        if buffer.log.len() > self.parts.settings.buffer_bytes && self.parts.settings.write_behind {
+            self.parts.environment.much_waits();
+        }
         Appended { first, last }
     }
 
@@ -268,8 +284,18 @@ impl LogWriter {
         self.write_out(&mut output, true)
     }
 
+    /// Writes what waits, but for the segment being filled: see [`LogSettings::write_behind`].
+    ///
+    /// # Errors
+    /// As [`flush_to`](Self::flush_to).
+    pub fn write_behind(&self) -> Result<(), LogError> {
+        let mut output = self.output.lock();
+        self.write_out(&mut output, false)
+    }
+
     /// Writes what waits: whole segments, and the incomplete one when `partial` says so.
     pub(super) fn write_out(&self, output: &mut Output, partial: bool) -> Result<(), LogError> {
+        self.finish_closed(output)?;
         let flush = {
             let mut buffer = self.buffer.lock();
             check_up(&buffer)?;
@@ -279,8 +305,9 @@ impl LogWriter {
         let Some(flush) = flush else { return Ok(()) };
         let end = flush.end;
         match output.file.write(flush) {
-            Ok(()) => {
+            Ok(memory) => {
                 self.set_durable(end);
+                self.buffer.lock().log.give_back(memory);
                 Ok(())
             }
             Err(error) => Err(self.take_down(&mut self.buffer.lock(), error.into())),
@@ -305,9 +332,12 @@ impl LogWriter {
         self.buffer.lock().log.tip()
     }
 
-    /// The header of the generation being written.
+    /// The header of the newest generation that has a file.
     #[must_use]
     pub fn header(&self) -> LogHeader {
+        let mut output = self.output.lock();
+        // Whether that works shows elsewhere: the log is down when it does not.
+        let _ = self.finish_closed(&mut output);
         self.buffer.lock().header.clone()
     }
 
@@ -320,7 +350,9 @@ impl LogWriter {
     /// The log being written.
     #[must_use]
     pub fn current_path(&self) -> PathBuf {
-        self.output.lock().path.clone()
+        let mut output = self.output.lock();
+        let _ = self.finish_closed(&mut output);
+        output.path.clone()
     }
 
     /// The directory of the logs.
