@@ -12,6 +12,7 @@ mod compression;
 mod database_header;
 mod database_state;
 mod db_time;
+mod error_category;
 mod field;
 mod file_kind;
 mod file_type;
@@ -51,6 +52,7 @@ pub use database_header::{
 };
 pub use database_state::DatabaseState;
 pub use db_time::DbTime;
+pub use error_category::{ErrorCategory, ErrorInfo};
 pub use field::{Field, FieldValue};
 pub use file_kind::{FileKind, FileKindEvidence};
 pub use file_type::FileType;
