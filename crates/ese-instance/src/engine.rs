@@ -65,6 +65,15 @@ impl Engine {
     /// `Mode`, `TooManyInstances`, `InstanceNameInUse`.
     #[doc(alias = "JetCreateInstance")]
     pub fn create_instance(&self, name: &str) -> Result<Instance, InstanceError> {
+        self.create_instance_for(name, "")
+    }
+
+    /// As [`create_instance`](Self::create_instance), with a name for people.
+    ///
+    /// # Errors
+    /// As [`create_instance`](Self::create_instance).
+    #[doc(alias = "JetCreateInstance2")]
+    pub fn create_instance_for(&self, name: &str, display_name: &str) -> Result<Instance, InstanceError> {
         let mut inner = self.shared.inner.lock();
         let mode = inner.mode.create_instance()?;
         let limit = inner.defaults.number(ParameterId::MAX_INSTANCES);
@@ -74,7 +83,7 @@ impl Engine {
         if inner.instances.iter().any(|i| i.name() == name) {
             return Err(InstanceError::InstanceNameInUse { name: name.to_owned() });
         }
-        Ok(self.add(&mut inner, mode, name))
+        Ok(self.add(&mut inner, mode, name, display_name))
     }
 
     /// Initialises the one instance of a process that has no other.
@@ -86,7 +95,7 @@ impl Engine {
         let instance = {
             let mut inner = self.shared.inner.lock();
             let mode = inner.mode.init_implicit()?;
-            self.add(&mut inner, mode, "")
+            self.add(&mut inner, mode, "", "")
         };
         instance.initialize(options)?;
         Ok(instance)
@@ -102,10 +111,27 @@ impl Engine {
         inner.instances.first().cloned().ok_or_else(|| ModeError::InvalidParameter.into())
     }
 
-    fn add(&self, inner: &mut Inner, mode: ProcessMode, name: &str) -> Instance {
+    /// What the engine was given to work with.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.shared.environment
+    }
+
+    /// The instances of the process, in the order of their creation.
+    #[must_use]
+    pub fn instances(&self) -> Vec<Instance> {
+        self.shared.inner.lock().instances.clone()
+    }
+
+    fn add(&self, inner: &mut Inner, mode: ProcessMode, name: &str, display_name: &str) -> Instance {
         let weak: Weak<EngineShared> = Arc::downgrade(&self.shared);
-        let instance =
-            Instance::new(name.to_owned(), self.shared.environment.clone(), weak, inner.defaults.clone());
+        let instance = Instance::new(
+            name.to_owned(),
+            display_name.to_owned(),
+            self.shared.environment.clone(),
+            weak,
+            inner.defaults.clone(),
+        );
         inner.mode = mode;
         inner.instances.push(instance.clone());
         instance

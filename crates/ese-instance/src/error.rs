@@ -10,6 +10,7 @@ use ese_log::record::SessionId;
 
 use crate::backup_gate::{BackupInProgress, BackupOccupant};
 use crate::builder::BuilderError;
+use crate::call_error::CallError;
 use crate::catalog::CatalogError;
 use crate::database::SpaceError;
 use crate::parameter::ParameterError;
@@ -310,6 +311,9 @@ pub enum InstanceError {
         /// The database.
         path: PathBuf,
     },
+    /// Refused for what was asked, or when.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// Something the instance cannot do.
     #[error("not supported: {what}")]
     Unsupported {
@@ -406,6 +410,7 @@ impl InstanceError {
             Self::ColumnNotFound { .. } => JetError::COLUMN_NOT_FOUND,
             Self::IndexNotFound { .. } => JetError::INDEX_NOT_FOUND,
             Self::Structure { error, .. } => *error,
+            Self::Call(e) => e.jet_error(),
             Self::FormatTooLow { .. } => JetError::ENGINE_FORMAT_VERSION_PARAM_TOO_LOW_FOR_REQUESTED_FEATURE,
             Self::FormatTooHigh { .. } => {
                 JetError::ENGINE_FORMAT_VERSION_SPECIFIED_TOO_LOW_FOR_DATABASE_VERSION

@@ -8,6 +8,7 @@
 
 mod backup_gate;
 mod builder;
+mod call_error;
 mod catalog;
 mod creation;
 mod database;
@@ -17,6 +18,7 @@ mod engine;
 mod environment;
 mod error;
 mod event;
+mod information;
 mod instance;
 mod log;
 mod open_database;
@@ -25,6 +27,7 @@ mod reader;
 pub mod recovery;
 mod schema;
 mod session;
+mod size;
 mod state;
 mod table;
 
@@ -33,6 +36,7 @@ pub use builder::{
     BuilderError, ColumnPlacement, ColumnSpec, DatabaseBuilder, DatabaseOptions, IndexSpec, Row, TableHandle,
     TableSpec, Value,
 };
+pub use call_error::CallError;
 pub use catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogError, CatalogRow,
     CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
@@ -52,6 +56,10 @@ pub use error::{InstanceError, InstancePath, io_jet_error};
 pub use event::{
     Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
 };
+pub use information::{
+    CheckpointInfo, DatabaseInfo, DatabaseInfoLevel, DatabaseMisc, FileInfo, InstanceInfo, LogMisc,
+    LogMiscForm, UpgradeInfo,
+};
 pub use instance::{AttachOptions, InitFlags, InitOptions, Instance, TermMode};
 pub use log::InstanceLog;
 pub use open_database::{Database, ObjectInfo};
@@ -65,6 +73,7 @@ pub use reader::{
 };
 pub use schema::TableMode;
 pub use session::{CommitId, CommitMode, Session, Transaction};
+pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
     ColumnFilter, EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, FilterOperator,

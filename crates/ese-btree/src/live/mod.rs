@@ -17,6 +17,7 @@ mod maintain;
 mod records;
 mod search;
 mod settings;
+mod size;
 mod space;
 mod spot;
 mod store;

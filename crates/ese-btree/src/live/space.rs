@@ -108,7 +108,7 @@ impl LiveTrees {
 }
 
 impl Core {
-    fn with_reader<T>(
+    pub(super) fn with_reader<T>(
         &mut self,
         slot: DatabaseSlot,
         read: impl FnOnce(&mut TreeWriter<LiveStore<'_>>) -> Result<T>,

@@ -133,7 +133,7 @@ impl<S: PageStore> TreeWriter<S> {
         Ok(page)
     }
 
-    fn split_buffer(&mut self, root: PageNumber) -> Result<SplitBuffer> {
+    pub(super) fn split_buffer(&mut self, root: PageNumber) -> Result<SplitBuffer> {
         let image = self.store.page(root)?;
         SplitBuffer::decode(image.external_header())
             .map_err(|source| TreeWriteError::Extent { page: root, source })
@@ -274,9 +274,14 @@ impl<S: PageStore> TreeWriter<S> {
     /// Adds an extent of at least `least` pages to a tree: from its parent, or from the end of the file.
     #[doc(alias = "ErrSPIGetSe")]
     fn grow(&mut self, owner: PageNumber, least: u32) -> Result<()> {
+        self.grow_by(owner, least, false)
+    }
+
+    /// As [`grow`](Self::grow); `exactly`: the file becomes that much longer and no more.
+    pub(super) fn grow_by(&mut self, owner: PageNumber, least: u32, exactly: bool) -> Result<()> {
         let fields = self.root_fields(owner)?;
         let extent = if fields.space.parent.is_none() {
-            self.extend_file(least)?
+            self.extend_file(least, exactly)?
         } else {
             let remembered = fields.space.page_count;
             // The first extent is small; later ones grow with the tree, so that about a fifth of it is spare.
@@ -301,7 +306,7 @@ impl<S: PageStore> TreeWriter<S> {
         self.put_available(&available, extent)
     }
 
-    fn extend_file(&mut self, least: u32) -> Result<Extent> {
+    fn extend_file(&mut self, least: u32, exactly: bool) -> Result<Extent> {
         let (owned, _) = self.space_trees(DATABASE_ROOT)?;
         let mut last = PageNumber::NONE;
         let mut broken = None;
@@ -316,7 +321,8 @@ impl<S: PageStore> TreeWriter<S> {
             return Err(error);
         }
         // A file that has grown large grows in larger steps.
-        let pages = least.max(EXTENSION).max((last.0 / 16).min(16 * EXTENSION));
+        let usual = EXTENSION.max((last.0 / 16).min(16 * EXTENSION));
+        let pages = if exactly { least } else { least.max(usual) };
         let new_last = last.0.checked_add(pages).map(PageNumber).filter(|&p| p <= PageNumber::MAX);
         let new_last = new_last.ok_or(TreeWriteError::Full { last })?;
         self.store.extend(new_last)?;

@@ -13,6 +13,7 @@ mod extents;
 mod free;
 mod merge;
 mod record;
+mod size;
 mod split;
 mod store;
 mod tree;
@@ -23,6 +24,7 @@ pub use change::{LeafChange, MergeLevel, MergePlan, PageChange, SplitLevel, Spli
 pub use error::TreeWriteError;
 pub use free::SpaceNote;
 pub use record::{RecordContext, record_extension};
+pub use size::TreeSpace;
 pub use store::PageStore;
 pub use tree::TreeRoot;
 pub use writer::{NodeChange, Place, Step, TreeWriter};

@@ -140,6 +140,11 @@ impl AttachedDatabase {
         }
     }
 
+    /// Whether a session has the database for itself.
+    pub(crate) fn is_exclusive_to(&self, session: SessionId) -> bool {
+        self.opens.lock().exclusive == Some(session)
+    }
+
     /// Whether a session has the database, or a table of it, open.
     pub(crate) fn is_open(&self) -> bool {
         !self.opens.lock().sessions.is_empty() || self.schemas.cursors() > 0

@@ -45,6 +45,7 @@ pub struct Instance {
 
 pub(crate) struct Shared {
     name: String,
+    display_name: String,
     environment: Environment,
     engine: Weak<EngineShared>,
     gate: Arc<ApiGate>,
@@ -93,6 +94,7 @@ impl std::fmt::Debug for Instance {
 impl Instance {
     pub(crate) fn new(
         name: String,
+        display_name: String,
         environment: Environment,
         engine: Weak<EngineShared>,
         parameters: ParameterSet,
@@ -100,6 +102,7 @@ impl Instance {
         Self {
             shared: Arc::new(Shared {
                 name,
+                display_name,
                 environment,
                 engine,
                 gate: ApiGate::new(),
@@ -116,6 +119,12 @@ impl Instance {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.shared.name
+    }
+
+    /// Name for people; empty for none.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        &self.shared.display_name
     }
 
     /// The state now.

@@ -35,13 +35,6 @@ impl Database {
         self.attached.path()
     }
 
-    /// The attached database: header, slot, size.
-    #[must_use]
-    #[doc(alias = "JetGetDatabaseInfo")]
-    pub fn attached(&self) -> &Arc<AttachedDatabase> {
-        &self.attached
-    }
-
     /// Closes the database.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ mod transaction;
 
 pub(crate) use call::{SessionCallGuard, SessionInner};
 pub(crate) use table::SessionTable;
+pub(crate) use transaction::MOST_LEVELS;
 pub use transaction::{CommitId, CommitMode, Transaction};
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use crate::state::SessionCall;
 
 /// Most levels that an application nests. Calls that need one for themselves go beyond.
 #[doc(alias = "levelUserMost")]
-const MOST_LEVELS: u8 = 7;
+pub(crate) const MOST_LEVELS: u8 = 7;
 
 /// When a commit returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
