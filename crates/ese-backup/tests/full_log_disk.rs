@@ -3,52 +3,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ese_backup::{BackupFlags, NoProgress, ReadOptions, backup_instance};
 use ese_format::ColumnKind;
 use ese_instance::{
     ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, ParameterId, TableSpec, TermMode,
 };
-use ese_io::{
-    Entry, File, FixedClock, IoError, IoErrorKind, MemoryStorage, OpenMode, OpenOptions, Operation, Result,
-    SeededRandomness, Storage,
-};
-
-/// A disk that takes no new files beside the logs while it is full.
-#[derive(Clone)]
-struct Disk {
-    inner: MemoryStorage,
-    full: Arc<AtomicBool>,
-}
-
-impl Storage for Disk {
-    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>> {
-        let new = options.mode == OpenMode::CreateNew && path.starts_with("/db");
-        if self.full.load(Ordering::Acquire) && new {
-            return Err(IoError::new(Operation::Open, IoErrorKind::DiskFull, path));
-        }
-        self.inner.open(path, options)
-    }
-    fn inspect(&self, path: &Path) -> Result<Entry> {
-        self.inner.inspect(path)
-    }
-    fn list(&self, directory: &Path) -> Result<Vec<Entry>> {
-        self.inner.list(directory)
-    }
-    fn create_directory(&self, path: &Path) -> Result<()> {
-        self.inner.create_directory(path)
-    }
-    fn remove(&self, path: &Path) -> Result<()> {
-        self.inner.remove(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn sync_directory(&self, path: &Path) -> Result<()> {
-        self.inner.sync_directory(path)
-    }
-}
+use ese_io::{FixedClock, FullStorage, MemoryStorage, SeededRandomness, Storage};
 
 fn table(name: &str) -> TableSpec {
     TableSpec::new(name)
@@ -58,7 +19,7 @@ fn table(name: &str) -> TableSpec {
 
 #[test]
 fn no_backup_begins_on_a_full_log_disk() {
-    let disk = Disk { inner: MemoryStorage::new(), full: Arc::default() };
+    let disk = FullStorage::new(MemoryStorage::new(), "/db");
     for directory in ["/db", "/set"] {
         disk.create_directory(Path::new(directory)).unwrap();
     }
@@ -83,13 +44,13 @@ fn no_backup_begins_on_a_full_log_disk() {
         backup_instance(&instance, Some(set), BackupFlags::empty(), ReadOptions::default(), &NoProgress)
     };
 
-    disk.full.store(true, Ordering::Release);
+    disk.set_full(true);
     let refused = (0..100).find_map(|n| database.create_table(&table(&format!("T{n:03}"))).err());
     assert_eq!(refused.expect("the log fills up").jet_error().0, -529);
     assert_eq!(backup().unwrap_err().jet_error().0, -529);
     assert!(disk.list(Path::new("/set")).unwrap().is_empty(), "nothing of it remains");
 
-    disk.full.store(false, Ordering::Release);
+    disk.set_full(false);
     backup().unwrap();
     drop(database);
     session.end().unwrap();

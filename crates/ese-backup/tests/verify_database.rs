@@ -36,12 +36,6 @@ fn size(bytes: u32) -> PageSize {
     PageSize::new(bytes).unwrap()
 }
 
-/// The number in front of `word` in a text like "256 pages: 28 good, 228 zero, 0 bad".
-fn number_before(text: &str, word: &str) -> u64 {
-    let (before, _) = text.split_once(word).unwrap();
-    before.rsplit(|c: char| !c.is_ascii_digit()).find(|w| !w.is_empty()).unwrap().parse().unwrap()
-}
-
 #[test]
 fn real_databases_have_their_known_counts() {
     let mut trailers = 0;
@@ -49,14 +43,15 @@ fn real_databases_have_their_known_counts() {
         let name = format!("{}/{}", file.set, file.file);
         let report = verify(testdata::real_bytes(file).unwrap()).unwrap();
         let pages = report.pages;
+        let number = |word| testdata::number_before(&file.counts, word).unwrap();
         let trailer = u64::from(file.counts.contains("trailer"));
         trailers += trailer;
         assert_eq!(report.page_size.bytes(), file.page_size.unwrap(), "{name}");
-        assert_eq!(pages.total, number_before(&file.counts, " pages"), "{name}");
-        assert_eq!(pages.good, number_before(&file.counts, " good"), "{name}");
-        assert_eq!(pages.uninitialized, number_before(&file.counts, " zero"), "{name}");
+        assert_eq!(pages.total, number(" pages"), "{name}");
+        assert_eq!(pages.good, number(" good"), "{name}");
+        assert_eq!(pages.uninitialized, number(" zero"), "{name}");
         assert_eq!(pages.backup_trailer, trailer, "{name}");
-        assert_eq!(pages.bad, number_before(&file.counts, " bad") - trailer, "{name}");
+        assert_eq!(pages.bad, number(" bad") - trailer, "{name}");
         assert_eq!((pages.corrected, pages.not_verified), (0, 0), "{name}");
         assert_eq!(report.is_clean(), pages.bad == 0, "{name}: {:?}", report.findings);
         assert_eq!(report.findings.len() as u64, pages.bad, "{name}");
@@ -65,32 +60,6 @@ fn real_databases_have_their_known_counts() {
         }
     }
     assert!(testdata::real_files().is_empty() || trailers >= 1);
-}
-
-fn mutate(file: &mut [u8], size: PageSize, mutation: &serde_json::Value) {
-    // These places are page indices in the file, the header being 0.
-    let at = |v: &serde_json::Value| usize::try_from(v.as_u64().unwrap()).unwrap() * size.len();
-    let place = &mutation["where"];
-    match mutation["kind"].as_str().unwrap() {
-        "zero-page" => file[at(place)..][..size.len()].fill(0),
-        "torn-half-zero" => file[at(place)..][size.len() / 2..size.len()].fill(0),
-        "copy-page" => {
-            let (from, to) = (at(&place[0]), at(&place[1]));
-            file.copy_within(from..from + size.len(), to);
-        }
-        "swap-pages" => {
-            let (one, other) = (at(&place[0]), at(&place[1]));
-            for i in 0..size.len() {
-                file.swap(one + i, other + i);
-            }
-        }
-        _ => {
-            for bit in place.as_array().unwrap() {
-                let offset = usize::try_from(bit["offset"].as_u64().unwrap()).unwrap();
-                file[offset] ^= 1 << bit["bit"].as_u64().unwrap();
-            }
-        }
-    }
 }
 
 #[test]
@@ -109,7 +78,7 @@ fn damaged_databases_have_the_engines_verdict() {
         assert_eq!(report.header.status, Some(HeaderPairStatus::BothGood));
         for mutation in &list {
             let mut file = sound.clone();
-            mutate(&mut file, report.page_size, mutation);
+            testdata::damage(&mut file, report.page_size.len(), mutation).unwrap();
             let report = verify(file).unwrap();
             // Return code 74 is "corrupted", 0 is success; 1 is a tool that died.
             let corrupted = match mutation["k_rc"].as_u64() {

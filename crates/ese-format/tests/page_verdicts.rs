@@ -27,12 +27,6 @@ fn count(file: &[u8], size: PageSize) -> Counts {
     counts
 }
 
-/// The number in front of `word` in a text like "256 pages: 28 good, 228 zero, 0 bad".
-fn number_before(text: &str, word: &str) -> u32 {
-    let (before, _) = text.split_once(word).unwrap();
-    before.rsplit(|c: char| !c.is_ascii_digit()).find(|w| !w.is_empty()).unwrap().parse().unwrap()
-}
-
 #[test]
 fn counts_of_real_databases() {
     let files = testdata::real_files();
@@ -40,43 +34,17 @@ fn counts_of_real_databases() {
     for file in files.iter().filter(|f| f.kind == "database") {
         let size = PageSize::new(file.page_size.unwrap()).unwrap();
         let counts = count(&testdata::real_bytes(file).unwrap(), size);
+        let number = |word| u32::try_from(testdata::number_before(&file.counts, word).unwrap()).unwrap();
         let expected = Counts {
-            good: number_before(&file.counts, " good"),
+            good: number(" good"),
             corrected: 0,
-            uninitialized: number_before(&file.counts, " zero"),
-            bad: number_before(&file.counts, " bad"),
+            uninitialized: number(" zero"),
+            bad: number(" bad"),
         };
         assert_eq!(counts, expected, "{}/{}", file.set, file.file);
         seen += 1;
     }
     assert!(files.is_empty() || seen >= 30, "only {seen} databases in the manifest");
-}
-
-/// One mutation of the recorded list, applied to the file.
-fn mutate(file: &mut [u8], size: PageSize, mutation: &serde_json::Value) {
-    // These places are page indices in the file, the header being 0.
-    let at = |v: &serde_json::Value| usize::try_from(v.as_u64().unwrap()).unwrap() * size.len();
-    let place = &mutation["where"];
-    match mutation["kind"].as_str().unwrap() {
-        "zero-page" => file[at(place)..][..size.len()].fill(0),
-        "torn-half-zero" => file[at(place)..][size.len() / 2..size.len()].fill(0),
-        "copy-page" => {
-            let (from, to) = (at(&place[0]), at(&place[1]));
-            file.copy_within(from..from + size.len(), to);
-        }
-        "swap-pages" => {
-            let (one, other) = (at(&place[0]), at(&place[1]));
-            for i in 0..size.len() {
-                file.swap(one + i, other + i);
-            }
-        }
-        _ => {
-            for bit in place.as_array().unwrap() {
-                let offset = usize::try_from(bit["offset"].as_u64().unwrap()).unwrap();
-                file[offset] ^= 1 << bit["bit"].as_u64().unwrap();
-            }
-        }
-    }
 }
 
 #[test]
@@ -97,7 +65,7 @@ fn verdicts_on_damaged_databases() {
         let mut compared = 0;
         for mutation in &list {
             let mut file = sound.clone();
-            mutate(&mut file, size, mutation);
+            testdata::damage(&mut file, size.len(), mutation).unwrap();
             // The tool gave no counts where it could not open the file or died.
             let Some(bad) = mutation["bad_checksums"].as_u64() else { continue };
             let counts = count(&file, size);

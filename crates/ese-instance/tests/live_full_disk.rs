@@ -4,56 +4,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ese_format::ColumnKind;
 use ese_instance::{
     ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, Instance, ParameterId, TableSpec,
     TermMode,
 };
-use ese_io::{
-    Entry, File, FixedClock, IoError, IoErrorKind, MemoryStorage, OpenMode, OpenOptions, Operation, Result,
-    SeededRandomness, Storage,
-};
+use ese_io::{FixedClock, FullStorage, MemoryStorage, SeededRandomness, Storage};
 use live_bed::{Bed, DATABASE, assert_sound};
 
 mod live_bed;
 
-/// A disk that takes no new files while it is full.
-#[derive(Clone)]
-struct Disk {
-    inner: MemoryStorage,
-    full: Arc<AtomicBool>,
-}
-
-impl Storage for Disk {
-    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>> {
-        if self.full.load(Ordering::Acquire) && options.mode == OpenMode::CreateNew {
-            return Err(IoError::new(Operation::Open, IoErrorKind::DiskFull, path));
-        }
-        self.inner.open(path, options)
-    }
-    fn inspect(&self, path: &Path) -> Result<Entry> {
-        self.inner.inspect(path)
-    }
-    fn list(&self, directory: &Path) -> Result<Vec<Entry>> {
-        self.inner.list(directory)
-    }
-    fn create_directory(&self, path: &Path) -> Result<()> {
-        self.inner.create_directory(path)
-    }
-    fn remove(&self, path: &Path) -> Result<()> {
-        self.inner.remove(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn sync_directory(&self, path: &Path) -> Result<()> {
-        self.inner.sync_directory(path)
-    }
-}
-
-fn start(disk: &Disk) -> Instance {
+fn start(disk: &FullStorage) -> Instance {
     let engine = Engine::new(Environment {
         storage: Arc::new(disk.clone()),
         clock: Arc::new(FixedClock::new(1_795_353_522_574)),
@@ -79,7 +41,8 @@ fn table(name: &str) -> TableSpec {
 
 #[test]
 fn a_full_disk() {
-    let disk = Disk { inner: MemoryStorage::new(), full: Arc::default() };
+    let memory = MemoryStorage::new();
+    let disk = FullStorage::new(memory.clone(), "/db");
     disk.create_directory(Path::new("/db")).unwrap();
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
@@ -95,7 +58,7 @@ fn a_full_disk() {
         0
     };
     assert_eq!(create(&mut made), 0);
-    disk.full.store(true, Ordering::Release);
+    disk.set_full(true);
     // The log in use fills up; then a reserve log is taken, and nothing more begins.
     let refused = (0..100).map(|_| create(&mut made)).find(|number| *number != 0);
     assert_eq!(refused, Some(-529));
@@ -104,7 +67,7 @@ fn a_full_disk() {
     assert_eq!(database.table_names().unwrap(), made);
     session.rollback().unwrap();
     // Room again.
-    disk.full.store(false, Ordering::Release);
+    disk.set_full(false);
     for _ in 0..50 {
         assert_eq!(create(&mut made), 0);
     }
@@ -112,7 +75,7 @@ fn a_full_disk() {
     drop(database);
     session.end().unwrap();
     instance.terminate(TermMode::Complete).unwrap();
-    let bed = Bed::on(disk.inner.clone());
+    let bed = Bed::on(memory.clone());
     let names: Vec<_> = bed.reader().tables().unwrap().into_iter().map(|t| t.name).collect();
     assert_eq!(names.iter().filter(|n| n.starts_with('T')).count(), made.len());
     assert_sound("after a full disk", &bed.reader());
@@ -121,14 +84,15 @@ fn a_full_disk() {
 /// A transaction that goes on until the reserve logs are used up takes the log down: what was committed stays.
 #[test]
 fn a_disk_full_to_the_last_reserve() {
-    let disk = Disk { inner: MemoryStorage::new(), full: Arc::default() };
+    let memory = MemoryStorage::new();
+    let disk = FullStorage::new(memory.clone(), "/db");
     disk.create_directory(Path::new("/db")).unwrap();
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
     let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
     database.create_table(&table("Kept")).unwrap();
     let transaction = session.transaction().unwrap();
-    disk.full.store(true, Ordering::Release);
+    disk.set_full(true);
     let error = (0..500).find_map(|n| database.create_table(&table(&format!("Lost{n}"))).err());
     let error = error.expect("the log ends").jet_error().0;
     assert!([-510, -529].contains(&error), "{error}");
@@ -137,7 +101,7 @@ fn a_disk_full_to_the_last_reserve() {
     drop(session);
     let error = instance.terminate(TermMode::Complete).unwrap_err().jet_error().0;
     assert!([-1116, -510, -529].contains(&error), "{error}");
-    disk.full.store(false, Ordering::Release);
+    disk.set_full(false);
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
     session.attach_database(Path::new(DATABASE)).unwrap();
@@ -146,5 +110,5 @@ fn a_disk_full_to_the_last_reserve() {
     drop(database);
     drop(session);
     instance.terminate(TermMode::Complete).unwrap();
-    assert_sound("after a log that ended", &Bed::on(disk.inner.clone()).reader());
+    assert_sound("after a log that ended", &Bed::on(memory.clone()).reader());
 }

@@ -9,7 +9,7 @@
 //! | [`MemoryStorage`] | files in memory |
 //! | [`OverlayStorage`] | somebody's files that must not change: what is changed goes elsewhere, block by block |
 //! | [`SimulatedDisk`] | a disk that loses its power and keeps none, some or torn parts of what was not synced |
-//! | [`CountingStorage`], [`FailingStorage`] | around any other: counts of calls and bytes; calls that fail as planned |
+//! | [`CountingStorage`], [`FailingStorage`], [`FullStorage`] | around any other: counts of calls and bytes; calls that fail as planned; no room for new files |
 //!
 //! [`replace_durably`] and its neighbours are the only places that know in which order to sync what.
 
@@ -22,6 +22,7 @@ mod error;
 mod failing;
 mod fault;
 mod file;
+mod full;
 mod locks;
 mod memory;
 mod name;
@@ -43,6 +44,7 @@ pub use error::{IoError, IoErrorKind, Operation, Result};
 pub use failing::FailingStorage;
 pub use fault::{Effect, Fault};
 pub use file::{File, Lock};
+pub use full::FullStorage;
 pub use memory::MemoryStorage;
 pub use name::{find_name, same_name};
 pub use os::OsStorage;

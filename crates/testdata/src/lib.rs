@@ -9,6 +9,10 @@
 //! When the outer folders are absent the functions return `None` after saying so on standard error: a test that got
 //! `None` returns early, and nobody can miss that it did.
 
+mod damage;
+
+pub use damage::{damage, number_before};
+
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
