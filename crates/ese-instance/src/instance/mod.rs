@@ -26,7 +26,7 @@ use crate::log::InstanceLog;
 use crate::parameter::{ParameterError, ParameterId, ParameterSet, ParameterStage, ParameterValue};
 use crate::schema::SchemaEpoch;
 use crate::session::SessionTable;
-use crate::state::{ApiCall, ApiGate, ApiVisit, EntryError, InstanceState};
+use crate::state::{ApiCall, ApiGate, EntryError, InstanceState};
 
 pub use attach::AttachOptions;
 pub(crate) use attach::logged_path;
@@ -156,13 +156,13 @@ impl Instance {
         self.shared.gate.enter(check)
     }
 
-    /// As [`enter`](Self::enter), for a call that does not outlive this handle.
+    /// Whether `check` allows a call, for calls of sessions: see [`ApiGate::look`].
     #[inline]
-    pub(crate) fn visit(
+    pub(crate) fn look(
         &self,
         check: impl Fn(&InstanceState) -> Result<(), EntryError>,
-    ) -> Result<ApiVisit<'_>, EntryError> {
-        self.shared.gate.visit(check)
+    ) -> Result<(), EntryError> {
+        self.shared.gate.look(check)
     }
 
     /// Makes the instance unavailable: every call but termination is refused from now on.

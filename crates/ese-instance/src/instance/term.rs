@@ -23,6 +23,11 @@ impl Instance {
     #[doc(alias = "JetTerm2")]
     pub fn terminate(&self, mode: TermMode) -> Result<(), InstanceError> {
         self.shared.gate.lock(ApiLock::Terminating, mode.ends_backup(), InstanceState::check_term)?;
+        if let Some((_, sessions)) = self.live() {
+            for session in sessions.all() {
+                session.wait_for_call();
+            }
+        }
         self.shared.gate.update(|s| s.backup_allowed = false);
         if let Some(owner) = self.backup_gate().owner().filter(|_| mode.ends_backup()) {
             owner.end_by_engine();

@@ -14,7 +14,7 @@ use super::SessionShared;
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::{CatalogView, TableSchema, TableShared};
-use crate::state::{ApiVisit, SessionCall};
+use crate::state::SessionCall;
 
 /// The thread of the call. Each call asks, and the standard library counts references for its answer.
 fn this_thread() -> ThreadId {
@@ -77,7 +77,6 @@ impl SessionInner {
 pub(crate) struct SessionCallGuard<'a> {
     pub(crate) session: &'a SessionShared,
     pub(super) inner: MutexGuard<'a, SessionInner>,
-    _call: ApiVisit<'a>,
 }
 
 impl SessionShared {
@@ -86,6 +85,7 @@ impl SessionShared {
     /// # Errors
     /// `InvalidSession` for one that has ended; refused at the door; `SessionSharingViolation` when another call is inside, or
     /// another thread began the transaction.
+    #[inline]
     pub(crate) fn enter(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
         let guard = self.enter_from_anywhere(call)?;
         if guard.inner.context.is_none() && guard.inner.thread.is_some_and(|t| t != this_thread()) {
@@ -95,6 +95,7 @@ impl SessionShared {
     }
 
     /// As [`enter`](Self::enter), in the middle of another thread's transaction too.
+    #[inline]
     pub(super) fn enter_from_anywhere(
         &self,
         call: SessionCall,
@@ -102,14 +103,17 @@ impl SessionShared {
         if self.ended.load(Ordering::Acquire) {
             return Err(InstanceError::InvalidSession { session: self.id });
         }
-        let entered = self.instance.visit(|state| state.check_session(call))?;
-        let Some(inner) = self.inner.try_lock() else {
+        self.instance.look(|state| state.check_session(call))?;
+        let inner = self.inner.try_lock();
+        // Whoever locks the door takes the session's lock afterwards: this look is the one that counts.
+        self.instance.look(|state| state.check_session(call))?;
+        let Some(inner) = inner else {
             return Err(InstanceError::SessionSharingViolation { session: self.id });
         };
         if inner.state.is_none() {
             return Err(InstanceError::InvalidSession { session: self.id });
         }
-        Ok(SessionCallGuard { session: self, inner, _call: entered })
+        Ok(SessionCallGuard { session: self, inner })
     }
 }
 
@@ -119,12 +123,18 @@ impl SessionCallGuard<'_> {
         &self.session.trees
     }
 
+    #[cold]
+    fn ended(&self) -> InstanceError {
+        InstanceError::InvalidSession { session: self.session.id }
+    }
+
     /// The state of the session's transactions, for reads.
     ///
     /// # Errors
     /// None in fact: a session that has ended is not entered.
+    #[inline]
     pub(crate) fn state(&self) -> Result<&TransactionState, InstanceError> {
-        self.inner.state.as_ref().ok_or(InstanceError::InvalidSession { session: self.session.id })
+        self.inner.state.as_ref().ok_or_else(|| self.ended())
     }
 
     /// The state of the session's transactions, for changes.
@@ -132,8 +142,8 @@ impl SessionCallGuard<'_> {
     /// # Errors
     /// None in fact.
     pub(crate) fn state_mut(&mut self) -> Result<&mut TransactionState, InstanceError> {
-        let ended = InstanceError::InvalidSession { session: self.session.id };
-        self.inner.state.as_mut().ok_or(ended)
+        let session = self.session;
+        self.inner.state.as_mut().ok_or_else(|| InstanceError::InvalidSession { session: session.id })
     }
 
     /// The trees, and the state of the session's transactions.
@@ -141,8 +151,9 @@ impl SessionCallGuard<'_> {
     /// # Errors
     /// None in fact.
     pub(crate) fn parts(&mut self) -> Result<(&LiveTrees, &mut TransactionState), InstanceError> {
-        let ended = InstanceError::InvalidSession { session: self.session.id };
-        Ok((&self.session.trees, self.inner.state.as_mut().ok_or(ended)?))
+        let session = self.session;
+        let ended = || InstanceError::InvalidSession { session: session.id };
+        Ok((&session.trees, self.inner.state.as_mut().ok_or_else(ended)?))
     }
 
     /// Levels of transactions that the session is in.

@@ -196,6 +196,11 @@ impl SessionShared {
         self.changed.load(Ordering::Acquire) >> slot.0 & 1 != 0
     }
 
+    /// Waits until the call that is inside, if there is one, has left.
+    pub(crate) fn wait_for_call(&self) {
+        drop(self.inner.lock());
+    }
+
     fn end(&self) -> Result<(), InstanceError> {
         if self.ended.load(Ordering::Acquire) {
             return Ok(());

@@ -1,6 +1,7 @@
 //! The door itself: counts the calls inside, and lets one call lock the others out.
 //!
-//! While the instance plainly runs, a call goes in and out by one atomic step each. Everything else goes through a lock.
+//! While the instance plainly runs, a call goes in and out by one atomic step each. Everything else goes through a lock. Calls
+//! of sessions are not counted: each holds its session's lock, and whoever locks the door goes through all of those once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,18 +49,6 @@ impl Drop for ApiCall {
     }
 }
 
-/// As [`ApiCall`], of somebody who has the instance.
-pub(crate) struct ApiVisit<'a> {
-    gate: &'a ApiGate,
-}
-
-impl Drop for ApiVisit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.gate.leave();
-    }
-}
-
 impl ApiGate {
     /// A gate in the state "allocated".
     #[must_use]
@@ -85,17 +74,21 @@ impl ApiGate {
         Ok(ApiCall { gate: Arc::clone(self) })
     }
 
-    /// As [`enter`](Self::enter), without a hold of one's own on the gate.
+    /// Says whether `check` allows a call now, and does not count it: for calls that hold a lock meanwhile which whoever
+    /// locks the door takes afterwards, once.
     ///
     /// # Errors
     /// What `check` says.
     #[inline]
-    pub(crate) fn visit(
+    pub(crate) fn look(
         &self,
         check: impl Fn(&InstanceState) -> Result<(), EntryError>,
-    ) -> Result<ApiVisit<'_>, EntryError> {
-        self.count_in(check)?;
-        Ok(ApiVisit { gate: self })
+    ) -> Result<(), EntryError> {
+        let word = self.word.load(Ordering::Acquire);
+        if word & OPEN != 0 {
+            return check(&InstanceState { backup_allowed: word & BACKUP_ALLOWED != 0, ..RUNNING });
+        }
+        check(&self.state.lock())
     }
 
     #[inline]
@@ -211,6 +204,7 @@ mod tests {
         let same = |expected: [Option<EntryError>; 3]| {
             assert_eq!(checks.map(|check| check(&gate.state()).err()), expected);
             assert_eq!(checks.map(|check| gate.enter(check).err()), expected);
+            assert_eq!(checks.map(|check| gate.look(check).err()), expected);
         };
         let (again, early) = (Some(EntryError::AlreadyInitialized), Some(EntryError::BackupNotAllowedYet));
         same([Some(EntryError::NotInitialized), Some(EntryError::NotInitialized), None]);
@@ -237,7 +231,7 @@ mod tests {
             let callers = [0; 3].map(|_| {
                 let (gate, inside) = (Arc::clone(&gate), Arc::clone(&inside));
                 thread::spawn(move || {
-                    while let Ok(call) = gate.visit(InstanceState::check_call) {
+                    while let Ok(call) = gate.enter(InstanceState::check_call) {
                         inside.fetch_add(1, Ordering::SeqCst);
                         thread::yield_now();
                         inside.fetch_sub(1, Ordering::SeqCst);
@@ -247,6 +241,41 @@ mod tests {
             });
             gate.lock(ApiLock::Terminating, true, InstanceState::check_term).unwrap();
             assert_eq!(inside.load(Ordering::SeqCst), 0);
+            for caller in callers {
+                caller.join().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_look_under_a_lock_of_its_own_is_inside_until_that_lock_was_taken() {
+        let gate = ApiGate::new();
+        for _ in 0..200 {
+            gate.update(|s| *s = RUNNING);
+            let held = Arc::new([Mutex::new(0_u64), Mutex::new(0), Mutex::new(0)]);
+            let callers = [0, 1, 2].map(|caller| {
+                let (gate, held) = (Arc::clone(&gate), Arc::clone(&held));
+                thread::spawn(move || {
+                    loop {
+                        let mut inside = held[caller].lock();
+                        if gate.look(InstanceState::check_call).is_err() {
+                            return;
+                        }
+                        *inside = 1;
+                        thread::yield_now();
+                        *inside = 0;
+                    }
+                })
+            });
+            gate.lock(ApiLock::Terminating, true, InstanceState::check_term).unwrap();
+            for one in held.iter() {
+                drop(one.lock());
+            }
+            for _ in 0..10 {
+                // Whoever holds a lock now has been refused, or is about to be.
+                assert!(held.iter().all(|one| one.try_lock().is_none_or(|inside| *inside == 0)));
+                assert_eq!(gate.look(InstanceState::check_call).unwrap_err(), EntryError::TermInProgress);
+            }
             for caller in callers {
                 caller.join().unwrap();
             }

@@ -5,7 +5,6 @@ mod gate;
 mod process;
 
 pub use entry::{EntryError, SessionCall};
-pub(crate) use gate::ApiVisit;
 pub use gate::{ApiCall, ApiGate};
 pub use process::{ModeError, ProcessMode};
 
