@@ -220,7 +220,12 @@ impl Core {
     /// A page that must be there.
     #[inline]
     pub(super) fn fetch(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<FrameId> {
-        match self.cache.fetch(slot, page)? {
+        Self::there(self.cache.fetch(slot, page)?, page)
+    }
+
+    #[inline]
+    pub(super) fn there(fetched: Fetched, page: PageNumber) -> Result<FrameId> {
+        match fetched {
             Fetched::Page(frame) => Ok(frame),
             Fetched::Uninitialized | Fetched::BeyondEnd => Err(TreeWriteError::MissingPage { page }.into()),
         }

@@ -5,7 +5,7 @@ use ese_log::record::DatabaseSlot;
 
 use super::core::{Core, LastLeaf, Result};
 use super::{LiveError, Tree};
-use crate::page_cache::FrameId;
+use crate::page_cache::{FrameId, Passage};
 use crate::page_edit::page_flags;
 use crate::tree_write::{TreeRoot, TreeWriteError};
 
@@ -78,29 +78,70 @@ impl Core {
     /// As [`descend`](Self::descend), within the operation at hand: pages that it used stay in memory.
     pub(super) fn descend_in(&mut self, slot: DatabaseSlot, tree: &TreeRoot, way: Way<'_>) -> Result<Leaf> {
         self.counters.descents += 1;
+        // A separator of a tree with non-unique keys may reach into the data part.
+        let joined;
+        let bookmark = match way {
+            Way::Bookmark(key, []) => key,
+            Way::Bookmark(key, data) => {
+                joined = [key, data].concat();
+                &joined[..]
+            }
+            Way::Last => &[],
+        };
         let mut page = tree.root;
+        let mut from: Option<(FrameId, Passage)> = None;
         for _ in 0..MAX_DEPTH {
-            let frame = self.fetch(slot, page)?;
+            let frame = match from {
+                None => self.fetch(slot, page)?,
+                Some((parent, passage)) => {
+                    let frame = Self::there(self.cache.fetch_near(slot, page, passage.frame)?, page)?;
+                    if frame != passage.frame {
+                        self.cache.note_child(parent, passage.line, frame);
+                    }
+                    frame
+                }
+            };
             let image = self.cache.page(frame);
             let flags = image.flags();
             if image.object() != tree.object || flags & (page_flags::EMPTY | page_flags::PRE_INIT) != 0 {
                 let what = "the page belongs to another tree";
                 return Err(TreeWriteError::Corrupt { page, what }.into());
             }
-            let edit = LiveError::edit(page);
             if flags & page_flags::LEAF != 0 {
+                let share = from.and_then(|(_, passage)| passage.share);
                 let (line, exact) = match way {
-                    Way::Bookmark(key, data) => image.seek(key, data).map_err(edit)?,
+                    Way::Bookmark(key, data) => {
+                        image.seek_near(key, data, share).map_err(LiveError::edit(page))?
+                    }
                     Way::Last => (image.line_count().saturating_sub(1), false),
                 };
                 return Ok(Leaf { frame, page, line, exact });
             }
-            let line = match way {
-                Way::Bookmark(key, data) => image.seek_child(key, data).map_err(&edit)?,
-                Way::Last => image.line_count().saturating_sub(1),
+            let last = image.line_count().saturating_sub(1);
+            let (line, signed) = match way {
+                Way::Last => (last, None),
+                Way::Bookmark(..) => match self.cache.follow(frame, bookmark) {
+                    Some(passage) => (0, Some(passage.map_err(LiveError::edit(page))?)),
+                    None => {
+                        let image = self.cache.page(frame);
+                        let line = image.seek_child_between(bookmark, 0, last);
+                        (line.map_err(LiveError::edit(page))?, None)
+                    }
+                },
             };
-            let child = image.node(line).map_err(&edit)?.child();
-            page = child.ok_or(TreeWriteError::Corrupt { page, what: "a branch node names no child" })?;
+            page = match signed {
+                Some(passage) => {
+                    from = Some((frame, passage));
+                    passage.page
+                }
+                None => {
+                    from = None;
+                    let image = self.cache.page(frame);
+                    let node = image.node(line).map_err(LiveError::edit(page))?;
+                    let what = "a branch node names no child";
+                    node.child().ok_or(TreeWriteError::Corrupt { page, what })?
+                }
+            };
         }
         let what = "the tree is deeper than any can be";
         Err(TreeWriteError::Corrupt { page: tree.root, what }.into())

@@ -4,6 +4,8 @@ use ese_format::{LogPosition, PageNumber, PageSize};
 
 use ese_log::record::DatabaseSlot;
 
+use super::signs::Signs;
+
 pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
     pub(super) slot: DatabaseSlot,
@@ -24,6 +26,10 @@ pub(super) struct Frame {
     /// Operations on the page whose before-image is not in the log yet; it must be before the page is written. What the
     /// number means is the business of who set it: see [`PageCache::set_waiting`](super::PageCache::set_waiting).
     pub(super) waiting: Option<u32>,
+    /// Of a branch page that many searches passed; gone whenever the page may change.
+    pub(super) signs: Option<Box<Signs>>,
+    /// Searches that passed without them.
+    pub(super) passes: u16,
 }
 
 impl Frame {
@@ -40,6 +46,17 @@ impl Frame {
             used: false,
             pins: 0,
             waiting: None,
+            signs: None,
+            passes: 0,
+        }
+    }
+
+    /// The page may change.
+    #[inline]
+    pub(super) fn forget_signs(&mut self) {
+        self.passes = 0;
+        if self.signs.is_some() {
+            self.signs = None;
         }
     }
 
@@ -54,6 +71,7 @@ impl Frame {
         self.used = true;
         self.pins = 0;
         self.waiting = None;
+        self.forget_signs();
     }
 
     /// Whether it may be written as far as before-images go.
@@ -68,5 +86,6 @@ impl Frame {
         self.dirty = false;
         self.recent = false;
         self.operation = 0;
+        self.forget_signs();
     }
 }

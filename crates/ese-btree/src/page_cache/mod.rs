@@ -11,6 +11,7 @@ mod frame;
 mod hash;
 mod prefetch;
 mod read_ahead;
+mod signs;
 mod spill;
 mod write;
 
@@ -27,6 +28,7 @@ use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
 pub use prefetch::PagePrefetch;
+pub(crate) use signs::Passage;
 use spill::Spill;
 pub use spill::SpillFile;
 pub use write::PageWriteGate;
@@ -300,6 +302,21 @@ impl PageCache {
         self.read(slot, page)
     }
 
+    /// As [`fetch`](Self::fetch), for a page that may still be in a certain buffer.
+    #[inline]
+    pub(crate) fn fetch_near(
+        &mut self,
+        slot: DatabaseSlot,
+        page: PageNumber,
+        seen: FrameId,
+    ) -> Result<Fetched, PageCacheError> {
+        if self.still_holds(seen, slot, page) {
+            self.hits += 1;
+            return Ok(Fetched::Page(seen));
+        }
+        self.fetch(slot, page)
+    }
+
     #[cold]
     fn read(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<Fetched, PageCacheError> {
         let last_page = self.file(slot)?.last_page;
@@ -410,6 +427,7 @@ impl PageCache {
         let index = frame.0;
         match self.frames.get_mut(index) {
             Some(frame) => {
+                frame.forget_signs();
                 let start =
                     if self.replay_start.is_none() { position } else { position.min(self.replay_start) };
                 let earlier =
@@ -434,7 +452,10 @@ impl PageCache {
     /// The page in a buffer, for a change that no log knows and that need not be written: a version bit.
     #[inline]
     pub(crate) fn page_mut_quietly(&mut self, frame: FrameId) -> PageImage<&mut [u8]> {
-        let bytes = self.frames.get_mut(frame.0).map_or(&mut [][..], |f| &mut f.bytes);
+        let bytes = self.frames.get_mut(frame.0).map_or(&mut [][..], |f| {
+            f.forget_signs();
+            &mut f.bytes
+        });
         PageImage::of_frame(bytes, self.size)
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod flags;
 mod format;
 mod image;
+mod search;
 #[cfg(test)]
 mod tests;
 
@@ -20,3 +21,4 @@ pub use edit::{NewNode, usable_prefix};
 pub use error::PageEditError;
 pub use flags::{node_flags, page_flags};
 pub use image::{NodeRef, PageImage};
+pub(crate) use search::{Share, key_word};

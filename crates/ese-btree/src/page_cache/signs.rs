@@ -1,0 +1,251 @@
+//! Where the children of a branch page are, laid out for searching.
+//!
+//! A search on a page looks at a tag and a node for each step, here and there in memory. Branch pages that many searches
+//! pass get their separators' first bytes side by side, and the buffers where the children were last seen. They are made
+//! again after each change of the page, once it has been passed often enough to be worth it; they take no more memory than
+//! the page itself, and only branch pages have them: a page or so in a hundred.
+
+use ese_format::PageNumber;
+
+use super::{FrameId, PageCache};
+use crate::page_edit::{PageEditError, PageImage, Share, key_word};
+
+/// How often a page is passed before that, in parts of its lines.
+const PASSES: usize = 4;
+
+/// The separators and children of a branch page.
+pub(super) struct Signs {
+    /// What all separators begin with.
+    common: Vec<u8>,
+    /// The [`key_word`] of each separator behind that, in order.
+    words: Vec<u64>,
+    children: Vec<Child>,
+}
+
+#[derive(Clone, Copy)]
+struct Child {
+    page: PageNumber,
+    frame: FrameId,
+}
+
+/// Where a search goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Passage {
+    /// The child page.
+    pub(crate) page: PageNumber,
+    /// Where the child was last seen.
+    pub(crate) frame: FrameId,
+    /// The line of the branch page that names it.
+    pub(crate) line: usize,
+    /// How far down the child's keys the bookmark may be expected.
+    pub(crate) share: Option<Share>,
+}
+
+impl Signs {
+    /// `None` for a page that is not as a branch page should be: whoever searches it finds out.
+    fn new(image: &PageImage<&[u8]>) -> Option<Self> {
+        let count = image.line_count();
+        let separators = count.checked_sub(1)?;
+        let mut common = Vec::new();
+        if let Some(last) = separators.checked_sub(1) {
+            let (first, last) = (image.node(0).ok()?.key(), image.node(last).ok()?.key());
+            let shared = first.iter().zip(&last).take_while(|(a, b)| a == b).count();
+            common.extend_from_slice(first.get(..shared)?);
+        }
+        let mut words = Vec::with_capacity(separators);
+        let mut children = Vec::with_capacity(count);
+        let mut key = Vec::new();
+        for line in 0..count {
+            let node = image.node(line).ok()?;
+            children.push(Child { page: node.child()?, frame: FrameId(usize::MAX) });
+            if line < separators {
+                key.clear();
+                node.push_key(&mut key);
+                let word = key_word(key.strip_prefix(&common[..])?);
+                if words.last().is_some_and(|&before| before > word) {
+                    return None;
+                }
+                words.push(word);
+            }
+        }
+        Some(Self { common, words, children })
+    }
+
+    /// The first and the last line that may be the one to follow.
+    #[inline]
+    fn lines(&self, bookmark: &[u8]) -> (usize, usize, u64) {
+        match bookmark.strip_prefix(&self.common[..]) {
+            Some(rest) => {
+                let word = key_word(rest);
+                let high = self.words.partition_point(|&separator| separator <= word);
+                let same = high.checked_sub(1).is_some_and(|before| self.words.get(before) == Some(&word));
+                // Those with the same first bytes have to be looked at.
+                let low = if same { self.words.partition_point(|&separator| separator < word) } else { high };
+                (low, high, word)
+            }
+            None if bookmark < &self.common[..] => (0, 0, 0),
+            None => (self.words.len(), self.words.len(), 0),
+        }
+    }
+
+    fn share(&self, line: usize, word: u64) -> Option<Share> {
+        let (low, high) = (*self.words.get(line.checked_sub(1)?)?, *self.words.get(line)?);
+        let (before, whole) = (word.checked_sub(low)?, high.checked_sub(low)?);
+        (before < whole).then_some(Share { before, whole })
+    }
+}
+
+impl PageCache {
+    /// The child of a branch page to follow for a bookmark. `None` when the page has no signs, or none yet.
+    #[inline]
+    pub(crate) fn follow(&mut self, id: FrameId, bookmark: &[u8]) -> Option<Result<Passage, PageEditError>> {
+        let size = self.size;
+        let frame = self.frames.get_mut(id.0)?;
+        let signs = match &frame.signs {
+            Some(signs) => signs,
+            None => {
+                frame.passes = frame.passes.saturating_add(1);
+                let image = PageImage::of_frame(&frame.bytes[..], size);
+                if usize::from(frame.passes) * PASSES < image.line_count() {
+                    return None;
+                }
+                frame.passes = 0;
+                frame.signs = Some(Box::new(Signs::new(&image)?));
+                frame.signs.as_ref()?
+            }
+        };
+        let (low, high, word) = signs.lines(bookmark);
+        let line = if low == high {
+            low
+        } else {
+            match PageImage::of_frame(&frame.bytes[..], size).seek_child_between(bookmark, low, high) {
+                Ok(line) => line,
+                Err(error) => return Some(Err(error)),
+            }
+        };
+        let child = signs.children.get(line)?;
+        Some(Ok(Passage { page: child.page, frame: child.frame, line, share: signs.share(line, word) }))
+    }
+
+    /// Remembers the buffer of a child that [`follow`](Self::follow) led to.
+    pub(crate) fn note_child(&mut self, id: FrameId, line: usize, child: FrameId) {
+        let signs = self.frames.get_mut(id.0).and_then(|frame| frame.signs.as_mut());
+        if let Some(place) = signs.and_then(|signs| signs.children.get_mut(line)) {
+            place.frame = child;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use ese_format::{DbTime, LogPosition, ObjectId, PageSize};
+    use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
+    use ese_log::record::DatabaseSlot;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::page_edit::{NewNode, page_flags, usable_prefix};
+
+    const SLOT: DatabaseSlot = DatabaseSlot(1);
+
+    fn cache() -> PageCache {
+        let storage = MemoryStorage::new();
+        let mut cache = PageCache::new(PageSize::new(4096).unwrap(), 0);
+        let options = OpenOptions::new(OpenMode::CreateNew);
+        cache.attach(SLOT, storage.open(Path::new("/db"), options).unwrap()).unwrap();
+        cache.begin_operation();
+        cache
+    }
+
+    /// A branch page with these separators; line n leads to page 100 + n.
+    fn branch(cache: &mut PageCache, separators: &BTreeSet<Vec<u8>>, prefix: &[u8]) -> FrameId {
+        let frame = cache.create(SLOT, PageNumber(7)).unwrap();
+        let mut page = cache.page_mut(frame, LogPosition::NONE);
+        page.initialize(PageNumber(7), ObjectId(9), DbTime(100));
+        page.consume(page_flags::PARENT_OF_LEAF);
+        page.set_external_header(prefix).unwrap();
+        for (line, key) in separators.iter().map(Vec::as_slice).chain([&b""[..]]).enumerate() {
+            let child = (100 + line as u32).to_le_bytes();
+            page.insert(line, &NewNode::compressed(key, usable_prefix(prefix, key), &child, 0)).unwrap();
+        }
+        frame
+    }
+
+    fn passage(cache: &mut PageCache, frame: FrameId, key: &[u8]) -> Passage {
+        for _ in 0..1000 {
+            if let Some(passage) = cache.follow(frame, key) {
+                return passage.unwrap();
+            }
+        }
+        panic!("the page gets no signs");
+    }
+
+    fn keys(count: std::ops::Range<usize>) -> impl Strategy<Value = BTreeSet<Vec<u8>>> {
+        let byte = prop::sample::select(vec![0_u8, 1, 0x7F, 0xFF]);
+        prop::collection::btree_set(prop::collection::vec(byte, 1..14), count)
+    }
+
+    proptest! {
+        #[test]
+        fn signs_lead_where_the_page_leads(
+            separators in keys(0..40),
+            wanted in keys(1..40),
+            beginning in prop::collection::vec(any::<u8>(), 0..4),
+        ) {
+            let begun = |keys: BTreeSet<Vec<u8>>| -> BTreeSet<_> {
+                keys.into_iter().map(|key| [&beginning[..], &key].concat()).collect()
+            };
+            let (separators, inside) = (begun(separators), begun(wanted.clone()));
+            let mut cache = cache();
+            let prefix = separators.first().cloned().unwrap_or_default();
+            let frame = branch(&mut cache, &separators, &prefix);
+            for key in wanted.iter().chain(&inside).chain(&separators) {
+                let passage = passage(&mut cache, frame, key);
+                let line = separators.iter().take_while(|separator| *separator <= key).count();
+                prop_assert_eq!((passage.line, passage.page.0), (line, 100 + line as u32));
+                prop_assert_eq!(cache.page(frame).seek_child(key, b"").unwrap(), line);
+                if let Some(share) = passage.share {
+                    prop_assert!(share.before < share.whole);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_that_changes_loses_its_signs() {
+        let mut cache = cache();
+        let separators = (1..=30_u8).map(|i| vec![8 * i]).collect();
+        let frame = branch(&mut cache, &separators, b"");
+        assert!(cache.follow(frame, &[55]).is_none(), "one search is too few");
+        assert_eq!(passage(&mut cache, frame, &[55]).page, PageNumber(106));
+        let share = Share { before: 7 << 56, whole: 8 << 56 };
+        assert_eq!(passage(&mut cache, frame, &[55]).share, Some(share));
+        // The first child is between no two separators, nor is the last.
+        assert_eq!(passage(&mut cache, frame, &[5]).share, None);
+        assert_eq!(passage(&mut cache, frame, &[0xFF]).page, PageNumber(130));
+
+        cache.page_mut(frame, LogPosition::NONE).insert(6, &NewNode::plain(&[54], &[9, 0, 0, 0], 0)).unwrap();
+        assert!(cache.follow(frame, &[55]).is_none());
+        assert_eq!(passage(&mut cache, frame, &[53]).page, PageNumber(9));
+        assert_eq!(passage(&mut cache, frame, &[55]).page, PageNumber(106));
+
+        let child = FrameId(3);
+        cache.note_child(frame, 7, child);
+        assert_eq!(passage(&mut cache, frame, &[55]).frame, child);
+        cache.abandon(SLOT);
+        assert!(cache.follow(frame, &[55]).is_none());
+    }
+
+    #[test]
+    fn a_page_out_of_order_gets_none() {
+        let mut cache = cache();
+        let frame = branch(&mut cache, &(1..=30_u8).map(|i| vec![8 * i]).collect(), b"");
+        let mut page = cache.page_mut(frame, LogPosition::NONE);
+        page.delete(3).unwrap();
+        page.insert(20, &NewNode::plain(&[1], &[9, 0, 0, 0], 0)).unwrap();
+        assert!((0..100).all(|_| cache.follow(frame, &[55]).is_none()));
+    }
+}
