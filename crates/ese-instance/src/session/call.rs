@@ -7,7 +7,7 @@ use std::thread::{self, ThreadId};
 
 use ese_btree::live::{LiveTrees, TransactionState};
 use ese_format::{JetError, LogPosition, ObjectId};
-use ese_log::record::DatabaseSlot;
+use ese_log::record::{DatabaseSlot, SessionId};
 use parking_lot::MutexGuard;
 
 use super::SessionShared;
@@ -22,6 +22,11 @@ fn this_thread() -> ThreadId {
         static ID: ThreadId = thread::current().id();
     }
     ID.with(|id| *id)
+}
+
+#[cold]
+const fn has_ended(session: SessionId) -> InstanceError {
+    InstanceError::InvalidSession { session }
 }
 
 /// The state of a session, of which one call at a time has a hold.
@@ -123,18 +128,13 @@ impl SessionCallGuard<'_> {
         &self.session.trees
     }
 
-    #[cold]
-    fn ended(&self) -> InstanceError {
-        InstanceError::InvalidSession { session: self.session.id }
-    }
-
     /// The state of the session's transactions, for reads.
     ///
     /// # Errors
     /// None in fact: a session that has ended is not entered.
     #[inline]
     pub(crate) fn state(&self) -> Result<&TransactionState, InstanceError> {
-        self.inner.state.as_ref().ok_or_else(|| self.ended())
+        self.inner.state.as_ref().ok_or_else(|| has_ended(self.session.id))
     }
 
     /// The state of the session's transactions, for changes.
@@ -142,8 +142,8 @@ impl SessionCallGuard<'_> {
     /// # Errors
     /// None in fact.
     pub(crate) fn state_mut(&mut self) -> Result<&mut TransactionState, InstanceError> {
-        let session = self.session;
-        self.inner.state.as_mut().ok_or_else(|| InstanceError::InvalidSession { session: session.id })
+        let id = self.session.id;
+        self.inner.state.as_mut().ok_or_else(|| has_ended(id))
     }
 
     /// The trees, and the state of the session's transactions.
@@ -152,8 +152,7 @@ impl SessionCallGuard<'_> {
     /// None in fact.
     pub(crate) fn parts(&mut self) -> Result<(&LiveTrees, &mut TransactionState), InstanceError> {
         let session = self.session;
-        let ended = || InstanceError::InvalidSession { session: session.id };
-        Ok((&session.trees, self.inner.state.as_mut().ok_or_else(ended)?))
+        Ok((&session.trees, self.inner.state.as_mut().ok_or_else(|| has_ended(session.id))?))
     }
 
     /// Levels of transactions that the session is in.

@@ -167,7 +167,10 @@ impl TablePlan {
         if number == 0 || number > u32::from(*ColumnId::TAGGED.end()) {
             return Err(TableError::BadColumnId { id });
         }
-        self.schema.column_by_id(id).ok_or_else(|| TableError::ColumnNotFound { id })
+        match self.schema.column_by_id(id) {
+            Some(found) => Ok(found),
+            None => Err(TableError::ColumnNotFound { id }),
+        }
     }
 
     /// How a tagged column is named in rows of this table.
