@@ -25,8 +25,9 @@ pub use page_edit::{
     NewNode, NodeRef, PageEditError, PageImage, dehydrate, node_flags, page_flags, rehydrate, usable_prefix,
 };
 pub use redo::{
-    Divergence, DivergenceKind, Divergences, Handled, MissingPage, Redo, RedoDatabase, RedoError,
-    RedoErrorKind, RedoMapEntry, RedoMaps, RedoStatistics, Session, Version, VersionList, is_refused,
+    Divergence, DivergenceKind, Divergences, Handled, MissingPage, RecordBatch, Redo, RedoDatabase,
+    RedoError, RedoErrorKind, RedoMapEntry, RedoMaps, RedoStatistics, Session, Version, VersionList,
+    is_refused,
 };
 pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
 pub use tree_write::{

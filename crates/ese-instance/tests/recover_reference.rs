@@ -138,13 +138,19 @@ fn check(case: &str) -> Result<usize, Vec<String>> {
     load(&folder.join("recovered"), "/x", &storage);
     let mut problems = Vec::new();
     // With threads every file comes out the same, byte for byte, also where pages come and go all the time.
-    let (small, ..) = recovered(&folder, 1, 0)?;
-    for (alone, cache_bytes) in [(&storage, 64 << 20), (&small, 0)] {
-        let (parallel, ..) = recovered(&folder, 2, cache_bytes)?;
+    let (small, _, of_small) = recovered(&folder, 1, 0)?;
+    let alone = [(&storage, &report, 64 << 20), (&small, &of_small, 0)];
+    for ((alone, alone_report, cache_bytes), threads) in alone.iter().flat_map(|a| [(a, 2), (a, 4)]) {
+        let (parallel, _, report) = recovered(&folder, threads, *cache_bytes)?;
         for entry in parallel.list(Path::new("/r")).unwrap() {
             if parallel.get(&entry.path) != alone.get(&entry.path) {
-                problems.push(format!("{} differs with threads", entry.path.display()));
+                problems.push(format!("{} differs with {threads} threads", entry.path.display()));
             }
+        }
+        // What was read and written, what was undone, and where it ended are the same, too.
+        let (found, expected) = (format!("{report:?}"), format!("{alone_report:?}"));
+        if found != expected {
+            problems.push(format!("{threads} threads, {cache_bytes} bytes: {found}, expected {expected}"));
         }
     }
     let open_log = |folder: &str| {

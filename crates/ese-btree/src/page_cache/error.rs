@@ -44,6 +44,9 @@ pub enum PageCacheError {
         /// The page.
         page: PageNumber,
     },
+    /// Pages are being changed on other threads; they must come back first.
+    #[error("pages are being changed on other threads")]
+    Lent,
 }
 
 impl PageCacheError {
@@ -62,6 +65,7 @@ impl PageCacheError {
             Self::Malformed { error, .. } => error.jet_error(),
             Self::NotAttached(_) => JetError::INVALID_DATABASE_ID,
             Self::PageNumber { .. } => JetError::FILE_IO_BEYOND_EOF,
+            Self::Lent => JetError::INTERNAL_ERROR,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One buffer of the cache.
 
-use ese_format::{LogPosition, PageNumber, PageSize};
+use ese_format::{DbTime, LogPosition, PageNumber, PageSize};
 
 use ese_log::record::DatabaseSlot;
 
@@ -30,6 +30,8 @@ pub(super) struct Frame {
     pub(super) signs: Option<Box<Signs>>,
     /// Searches that passed without them.
     pub(super) passes: u16,
+    /// The bytes are elsewhere, and will come back with this update counter.
+    pub(super) lent: Option<DbTime>,
 }
 
 impl Frame {
@@ -48,6 +50,7 @@ impl Frame {
             waiting: None,
             signs: None,
             passes: 0,
+            lent: None,
         }
     }
 

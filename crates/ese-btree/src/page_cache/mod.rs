@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod frame;
 mod hash;
+mod lend;
 mod prefetch;
 mod read_ahead;
 mod signs;
@@ -79,6 +80,10 @@ pub struct PageCache {
     spill: Option<Spill>,
     read_buffer: Vec<u8>,
     prefetch: Option<Arc<PagePrefetch>>,
+    /// Buffers whose bytes are elsewhere.
+    lent: usize,
+    /// Changed pages that were chosen to make room, when that had to wait for lent buffers.
+    evicting: Vec<FrameId>,
 }
 
 fn key(slot: DatabaseSlot, page: PageNumber) -> u64 {
@@ -107,6 +112,8 @@ impl PageCache {
             spill: None,
             read_buffer: Vec::new(),
             prefetch: None,
+            lent: 0,
+            evicting: Vec::new(),
         }
     }
 
@@ -159,6 +166,7 @@ impl PageCache {
     /// # Errors
     /// When the file's length cannot be had.
     pub fn attach(&mut self, slot: DatabaseSlot, file: Arc<dyn File>) -> Result<(), PageCacheError> {
+        self.refuse_lent()?;
         let opened = DatabaseFile::open(file, self.size)?;
         let index = usize::from(slot.0);
         if self.files.len() <= index {
@@ -222,11 +230,13 @@ impl PageCache {
         if last > PageNumber::MAX {
             return Err(PageCacheError::PageNumber { slot, page: last });
         }
+        self.refuse_lent()?;
         self.forget(slot, PageNumber(last.0.saturating_add(1)));
         self.set_length(slot, last)
     }
 
     fn set_length(&mut self, slot: DatabaseSlot, last: PageNumber) -> Result<(), PageCacheError> {
+        self.refuse_lent()?;
         let size = self.size;
         let prefetch = self.prefetch.clone();
         let file = self.file_mut(slot)?;
@@ -249,6 +259,7 @@ impl PageCache {
         first: PageNumber,
         last: PageNumber,
     ) -> Result<(), PageCacheError> {
+        self.refuse_lent()?;
         let last = last.min(self.last_page(slot)?);
         self.forget_spilled(slot, first, last);
         let zeros = vec![0; self.size.len()];
@@ -423,30 +434,30 @@ impl PageCache {
     /// whatever is in the buffer then.
     #[inline]
     pub fn page_mut(&mut self, frame: FrameId, position: LogPosition) -> PageImage<&mut [u8]> {
-        let size = self.size;
+        self.mark_changed(frame, position);
+        let bytes = self.frames.get_mut(frame.0).map_or(&mut [][..], |f| &mut f.bytes);
+        PageImage::of_frame(bytes, self.size)
+    }
+
+    /// Says that the log record at `position` changes the page.
+    #[inline]
+    pub(crate) fn mark_changed(&mut self, frame: FrameId, position: LogPosition) {
         let index = frame.0;
-        match self.frames.get_mut(index) {
-            Some(frame) => {
-                frame.forget_signs();
-                let start =
-                    if self.replay_start.is_none() { position } else { position.min(self.replay_start) };
-                let earlier =
-                    !start.is_none() && (frame.first_change.is_none() || start < frame.first_change);
-                if !frame.dirty || earlier {
-                    if frame.dirty {
-                        self.changed.remove(&(frame.first_change, index));
-                    }
-                    frame.first_change = start;
-                    if !start.is_none() {
-                        self.changed.insert((start, index));
-                    }
-                }
-                frame.dirty = true;
-                frame.last_change = frame.last_change.max(position);
-                PageImage::of_frame(&mut frame.bytes[..], size)
+        let Some(frame) = self.frames.get_mut(index) else { return };
+        frame.forget_signs();
+        let start = if self.replay_start.is_none() { position } else { position.min(self.replay_start) };
+        let earlier = !start.is_none() && (frame.first_change.is_none() || start < frame.first_change);
+        if !frame.dirty || earlier {
+            if frame.dirty {
+                self.changed.remove(&(frame.first_change, index));
             }
-            None => PageImage::of_frame(&mut [], size),
+            frame.first_change = start;
+            if !start.is_none() {
+                self.changed.insert((start, index));
+            }
         }
+        frame.dirty = true;
+        frame.last_change = frame.last_change.max(position);
     }
 
     /// The page in a buffer, for a change that no log knows and that need not be written: a version bit.

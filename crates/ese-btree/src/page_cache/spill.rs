@@ -97,6 +97,7 @@ impl PageCache {
     /// Puts pages that are pinned, and that the operation at hand does not use, into the spill file. Their buffers are
     /// free then.
     pub(super) fn spill_some(&mut self) -> Result<(), PageCacheError> {
+        self.refuse_lent()?;
         let Some(mut spill) = self.spill.take() else { return Ok(()) };
         let outcome = self.spill_into(&mut spill);
         self.spill = Some(spill);

@@ -123,6 +123,7 @@ impl PageCache {
     /// # Errors
     /// What the log or the file system answers.
     pub(crate) fn write_frames(&mut self, frames: &[FrameId]) -> Result<usize, PageCacheError> {
+        self.refuse_lent()?;
         let mut dirty: Vec<(u8, u32, usize)> = frames
             .iter()
             .filter_map(|id| Some((self.frames.get(id.0)?, id.0)))
@@ -156,8 +157,9 @@ impl PageCache {
     /// first.
     pub(super) fn evict(&mut self) -> Result<usize, PageCacheError> {
         let count = self.frames.len();
-        let mut changed = Vec::new();
-        for _ in 0..2 * count {
+        let mut changed = std::mem::take(&mut self.evicting);
+        let rounds = if changed.is_empty() { 2 * count } else { 0 };
+        for _ in 0..rounds {
             self.hand = (self.hand + 1) % count.max(1);
             let (operation, hand) = (self.operation, self.hand);
             let Some(frame) = self.frames.get_mut(hand) else { continue };
@@ -173,6 +175,10 @@ impl PageCache {
                     break;
                 }
             }
+        }
+        if let Err(error) = self.refuse_lent() {
+            self.evicting = changed;
+            return Err(error);
         }
         if let Some(&first) = changed.first() {
             let neighbours = self.changed_behind(first);
@@ -279,6 +285,7 @@ impl PageCache {
     /// What the log or the file system answers.
     pub fn flush(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
         self.file(slot)?;
+        self.refuse_lent()?;
         let frames = self.changed_of(slot);
         self.write_frames(&frames)?;
         self.flush_spilled(slot)?;

@@ -37,8 +37,12 @@ pub(crate) fn merge_pages<P: ChangedPages>(
             Ok(())
         })?;
     }
-    if let Some(before) = before {
-        move_nodes(pages, size, leaf, before)?;
+    let receiver = merge_target(leaf);
+    match before {
+        Some(before) => move_nodes(pages, size, leaf, before)?,
+        None if receiver.is_none() => {}
+        // It does not change; counted as a step all the same.
+        None => pages.change(receiver, |_| Ok(()))?,
     }
     pages.change(leaf.page.page_number, |page| take_from_source(page, leaf))?;
     let (left, right) = (leaf.fields.left_page, leaf.fields.right_page);

@@ -4,11 +4,11 @@ use ese_format::{DbTime, ObjectId, PageNumber};
 use ese_log::record::{DatabaseSlot, SessionId};
 
 use super::error::{MissingPage, RedoErrorKind};
+use super::group::{ChangingPages, PageStore};
 use super::maps::RedoMapEntry;
 use super::{Redo, RedoDatabase};
-use crate::page_cache::{Fetched, FrameId};
-use crate::page_edit::{PageEditError, PageImage, page_flags};
-use crate::page_operation::ChangedPages;
+use crate::page_cache::{Fetched, FrameId, PageCacheError};
+use crate::page_edit::{PageEditError, page_flags};
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
 
@@ -111,12 +111,30 @@ impl Redo {
         Ok(None)
     }
 
+    /// Fetches a page. Where room must be made for it, other threads are waited for first.
+    pub(super) fn fetch(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<Fetched> {
+        match self.cache.fetch(slot, page) {
+            Err(PageCacheError::Lent) => {
+                self.recall()?;
+                Ok(self.cache.fetch(slot, page)?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+
+    /// Update counter of a page, as it is when everything up to here is done.
+    fn time_of(&self, frame: FrameId) -> DbTime {
+        self.cache.lent_time(frame).unwrap_or_else(|| self.cache.page(frame).db_time())
+    }
+
     /// Fetches a page that exists. `None` when it may be missing and is.
     pub(super) fn access(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<Option<FrameId>> {
         if self.database(slot).is_some_and(|d| d.maps.skips(page)) {
             return Ok(None);
         }
-        match self.cache.fetch(slot, page)? {
+        match self.fetch(slot, page)? {
+            // Being changed: it is none of those below.
+            Fetched::Page(frame) if self.cache.lent_time(frame).is_some() => Ok(Some(frame)),
             Fetched::Page(frame) => {
                 let image = self.cache.page(frame);
                 let (found, ignored) = (image.db_time(), image.has(page_flags::FDP_DELETE));
@@ -141,7 +159,7 @@ impl Redo {
         after: DbTime,
     ) -> Result<bool> {
         let Some(frame) = frame else { return Ok(false) };
-        let found = self.cache.page(frame).db_time();
+        let found = self.time_of(frame);
         let position = self.position;
         let Some(database) = self.database_mut(slot) else { return Ok(false) };
         if found >= after {
@@ -196,8 +214,9 @@ impl Redo {
             return Ok(Target { page, frame: None, redo: false });
         }
         if future_data {
-            match self.cache.fetch(slot, page) {
-                Ok(Fetched::Page(frame)) if self.cache.page(frame).db_time() >= after => {
+            match self.fetch(slot, page) {
+                Err(RedoErrorKind::Stopped) => return Err(RedoErrorKind::Stopped),
+                Ok(Fetched::Page(frame)) if self.time_of(frame) >= after => {
                     return Ok(Target { page, frame: Some(frame), redo: false });
                 }
                 Ok(Fetched::BeyondEnd) if may_lack && !self.demand_extends => {
@@ -208,18 +227,28 @@ impl Redo {
                 _ => {}
             }
         }
-        let frame = self.cache.create(slot, page)?;
+        let frame = match self.cache.create(slot, page) {
+            Err(PageCacheError::Lent) => {
+                self.recall()?;
+                self.cache.create(slot, page)?
+            }
+            outcome => outcome?,
+        };
         Ok(Target { page, frame: Some(frame), redo: true })
     }
 
     /// The pages of one change, of which those change that lack it.
-    pub(super) fn changed_pages<'r>(
-        &'r mut self,
-        slot: DatabaseSlot,
-        targets: &'r [Target],
-    ) -> LackingPages<'r> {
+    pub(super) fn changed_pages(&mut self, slot: DatabaseSlot, targets: &[Target]) -> ChangingPages<'_> {
         self.statistics.changes_applied += targets.iter().filter(|t| t.changing().is_some()).count() as u64;
-        LackingPages { redo: self, slot, targets }
+        let mut pages = self.changing_pages(slot);
+        pages.targets.extend_from_slice(targets);
+        pages
+    }
+
+    /// The pages of a change in the cache.
+    pub(super) fn changing_pages(&mut self, slot: DatabaseSlot) -> ChangingPages<'_> {
+        let store = PageStore::Cache { position: self.position, cache: &mut self.cache };
+        ChangingPages { store, slot, targets: Vec::new(), step: 0 }
     }
 
     pub(super) fn edit_error(
@@ -227,39 +256,5 @@ impl Redo {
         page: PageNumber,
     ) -> impl Fn(PageEditError) -> RedoErrorKind {
         move |error| RedoErrorKind::Edit { slot, page, error }
-    }
-}
-
-/// See [`Redo::changed_pages`].
-pub(super) struct LackingPages<'r> {
-    redo: &'r mut Redo,
-    slot: DatabaseSlot,
-    targets: &'r [Target],
-}
-
-impl ChangedPages for LackingPages<'_> {
-    type Error = RedoErrorKind;
-
-    fn change(
-        &mut self,
-        page: PageNumber,
-        change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
-    ) -> Result<()> {
-        let target = self.targets.iter().find(|t| t.page == page);
-        let Some(frame) = target.and_then(Target::changing) else { return Ok(()) };
-        let mut image = self.redo.cache.page_mut(frame, self.redo.position);
-        change(&mut image).map_err(|error| self.edit_error(page, error))
-    }
-
-    fn create(
-        &mut self,
-        page: PageNumber,
-        change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
-    ) -> Result<()> {
-        self.change(page, change)
-    }
-
-    fn edit_error(&self, page: PageNumber, error: PageEditError) -> RedoErrorKind {
-        RedoErrorKind::Edit { slot: self.slot, page, error }
     }
 }

@@ -3,7 +3,9 @@
 use ese_log::record::{ConvertFdp2, CreateMultipleExtentFdp, CreateSingleExtentFdp, NewPage};
 
 use super::Redo;
+use super::change::change_new_page;
 use super::error::RedoErrorKind;
+use super::parallel::Task;
 use crate::page_operation::{convert_root, create_multiple_extent, create_single_extent};
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
@@ -50,13 +52,16 @@ impl Redo {
             return Ok(());
         }
         let target = self.new_target(slot, record.page_number, record.db_time)?;
-        if let Some(frame) = target.changing() {
-            self.cache.page_mut(frame, self.position).initialize(
-                record.page_number,
-                record.object,
-                record.db_time,
-            );
-            self.statistics.changes_applied += 1;
+        let Some(frame) = target.changing() else { return Ok(()) };
+        self.statistics.changes_applied += 1;
+        if self.hands_over() {
+            self.hand_over(frame, target.page, record.db_time, |frame, record| Task::NewPage {
+                frame,
+                record,
+            });
+        } else {
+            let mut page = self.cache.page_mut(frame, self.position);
+            change_new_page(&mut page, record.page_number, record.object, record.db_time);
         }
         Ok(())
     }

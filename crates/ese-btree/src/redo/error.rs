@@ -167,6 +167,12 @@ pub enum RedoErrorKind {
         .0.slot, .0.page, .0.kind, .0.expected, .0.found
     )]
     Divergence(Divergence),
+    /// A thread that changed pages has ended unexpectedly.
+    #[error("a thread that changes pages has ended unexpectedly")]
+    WorkerLost,
+    /// A change that was begun earlier failed: that is the error.
+    #[error("an earlier change failed")]
+    Stopped,
     /// Pages are still missing or too old though the log that could explain it has been replayed.
     #[error(
         "database {slot}, page {page} is still unexplained: {jet} (first met at {position}); {count} pages in all"
@@ -214,6 +220,7 @@ impl RedoErrorKind {
             | Self::Field { .. } => JetError::LOG_CORRUPTED,
             Self::ImageMissing { .. } => JetError::DATABASE_BUFFER_DEPENDENCIES_CORRUPTED,
             Self::Divergence(divergence) => divergence.jet_error(),
+            Self::WorkerLost | Self::Stopped => JetError::INTERNAL_ERROR,
             Self::Unreconciled { jet, .. } => *jet,
         }
     }

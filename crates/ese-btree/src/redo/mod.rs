@@ -4,12 +4,17 @@
 //! databases (create, attach, detach) and about the log itself are the caller's: they need headers and files.
 
 mod access;
+mod batch;
+mod change;
 mod create;
 mod error;
+mod group;
+mod kept;
 mod maps;
 mod merge;
 mod node;
 mod page_move;
+mod parallel;
 mod resize;
 mod scan_check;
 mod session;
@@ -21,12 +26,15 @@ use std::sync::Arc;
 
 use ese_format::{DbTime, LogPosition, ObjectId, PageSize};
 use ese_io::File;
-use ese_log::record::{DatabaseSlot, Record, RecordKind, TransactionTime};
+use ese_log::record::{DatabaseSlot, Record, RecordKind, TransactionTime, VersionOperation};
 
 use crate::page_cache::{PageCache, PageCacheError};
+pub use batch::RecordBatch;
 pub use error::{MissingPage, RedoError, RedoErrorKind};
+use kept::KeptBytes;
 pub use maps::{RedoMapEntry, RedoMaps};
-use node::DeltaParts;
+use node::Inserted;
+use parallel::Workers;
 use scan_check::ScannedPage;
 pub use scan_check::{Divergence, DivergenceKind, Divergences};
 pub use session::Session;
@@ -103,13 +111,6 @@ pub enum Handled {
     Caller,
 }
 
-#[derive(Default)]
-struct Scratch {
-    key: Vec<u8>,
-    old: Vec<u8>,
-    new: Vec<u8>,
-}
-
 /// Redo of one log stream on its databases. See the module's description.
 pub struct Redo {
     pub(crate) cache: PageCache,
@@ -122,7 +123,10 @@ pub struct Redo {
     demand_extends: bool,
     compare_scans: bool,
     divergences: Divergences,
-    scratch: Scratch,
+    /// Room for new data of nodes.
+    scratch: Vec<u8>,
+    kept: KeptBytes,
+    workers: Option<Workers>,
 }
 
 impl Redo {
@@ -140,7 +144,9 @@ impl Redo {
             demand_extends: false,
             compare_scans: false,
             divergences: Divergences::default(),
-            scratch: Scratch::default(),
+            scratch: Vec::new(),
+            kept: KeptBytes::default(),
+            workers: None,
         }
     }
 
@@ -269,47 +275,72 @@ impl Redo {
         bytes: &[u8],
         position: LogPosition,
     ) -> Result<Handled, RedoError> {
+        self.leave_batch();
+        self.replay(record, bytes, position)
+    }
+
+    fn replay(
+        &mut self,
+        record: &Record<'_>,
+        bytes: &[u8],
+        position: LogPosition,
+    ) -> Result<Handled, RedoError> {
         self.position = position;
         self.statistics.records += 1;
         self.cache.begin_operation();
         self.cache.set_replay_start(LogPosition::NONE);
-        self.dispatch(record, bytes).map_err(|kind| RedoError { position, kind })
+        let outcome = match scope_of(record) {
+            Scope::Pages if self.hands_over() => Ok(()),
+            Scope::Nothing => Ok(()),
+            _ => self.recall(),
+        };
+        outcome
+            .and_then(|()| self.dispatch(record, bytes))
+            .map_err(|kind| self.first_error(RedoError { position, kind }))
+    }
+
+    /// As [`apply_record`](Self::apply_record), for the record at `index` of a batch, which was decoded from there. Changes
+    /// of pages may be made later, and be an error of a later call.
+    ///
+    /// # Errors
+    /// As [`apply`](Self::apply).
+    pub fn apply_in_batch(
+        &mut self,
+        record: &Record<'_>,
+        batch: &Arc<RecordBatch>,
+        index: usize,
+    ) -> Result<Handled, RedoError> {
+        let Some((position, bytes)) = batch.get(index) else { return Ok(Handled::Done) };
+        self.set_batch(batch, index);
+        self.replay(record, bytes, position)
     }
 
     fn dispatch(&mut self, record: &Record<'_>, raw: &[u8]) -> Result<Handled, RedoErrorKind> {
         match record {
-            Record::Insert(r) => self.insert(r, raw)?,
-            Record::FlagInsert(r) => self.flag_insert(r, raw)?,
-            Record::FlagInsertAndReplaceData(r) => self.flag_insert_and_replace(r, raw)?,
-            Record::FlagDelete(r) => self.flag_delete(r, raw)?,
-            Record::Replace(r) => self.replace(r, false, raw)?,
-            Record::ReplaceDiff(r) => self.replace(r, true, raw)?,
-            Record::Delete(r) => self.delete(r, raw)?,
+            Record::Insert(r) => {
+                let key = [r.key_prefix, r.key_suffix];
+                let inserted = Inserted { node: &r.node, key, data: r.data, replaced: None };
+                self.insert(record, &inserted, raw)?;
+            }
+            Record::FlagInsert(r) => {
+                let key = [r.key, &[]];
+                let inserted = Inserted { node: &r.node, key, data: r.data, replaced: None };
+                self.insert(record, &inserted, raw)?;
+            }
+            Record::FlagInsertAndReplaceData(r) => {
+                let (key, replaced) = ([r.key, &[]], Some(r.replace_version));
+                let inserted = Inserted { node: &r.node, key, data: r.data, replaced };
+                self.insert(record, &inserted, raw)?;
+            }
+            Record::FlagDelete(r) => self.overwrite(record, &r.node, VersionOperation::FLAG_DELETE, raw)?,
+            Record::Replace(r) | Record::ReplaceDiff(r) => {
+                self.overwrite(record, &r.node, VersionOperation::REPLACE, raw)?;
+            }
+            Record::Delete(r) => self.change(record, &r.node, raw)?,
+            Record::SetExternalHeader(r) => self.change(record, &r.node, raw)?,
             Record::UndoInfo(r) => self.undo_info(r)?,
             Record::Undo(r) => self.undo(r, raw)?,
-            Record::Delta(r) => self.delta(
-                &DeltaParts {
-                    node: r.node,
-                    delta: r.delta.into(),
-                    wide: false,
-                    offset: r.offset,
-                    key: r.bookmark_key,
-                    data: r.bookmark_data,
-                },
-                raw,
-            )?,
-            Record::Delta64(r) => self.delta(
-                &DeltaParts {
-                    node: r.node,
-                    delta: r.delta,
-                    wide: true,
-                    offset: r.offset,
-                    key: r.bookmark_key,
-                    data: r.bookmark_data,
-                },
-                raw,
-            )?,
-            Record::SetExternalHeader(r) => self.set_external_header(r, raw)?,
+            Record::Delta(_) | Record::Delta64(_) => self.delta(record, raw)?,
             Record::EmptyTree(r) => self.empty_tree(r, raw)?,
             Record::Scrub(r) => self.scrub(r, raw)?,
             Record::Begin(r) => self.begin(r.session, r.levels, None),
@@ -392,6 +423,71 @@ impl Redo {
             other => return Err(RedoErrorKind::Unsupported(other.kind())),
         }
         Ok(Handled::Done)
+    }
+}
+
+/// What a record needs to be replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// No page.
+    Nothing,
+    /// Pages whose changes may be made elsewhere.
+    Pages,
+    /// Anything: everything before it must have been done.
+    All,
+}
+
+/// Whatever is not known to need less needs all.
+fn scope_of(record: &Record<'_>) -> Scope {
+    match record {
+        Record::Begin(_)
+        | Record::Begin0(_)
+        | Record::Commit(_)
+        | Record::Commit0(_)
+        | Record::Rollback(_)
+        | Record::Refresh(_)
+        | Record::MacroBegin(_)
+        | Record::MacroAbort(_)
+        | Record::Split(_)
+        | Record::Merge(_)
+        | Record::RootPageMove(_)
+        | Record::ExtentFreed(_)
+        | Record::ExtentFreed2(_)
+        | Record::FreeFdp(_)
+        | Record::PagePatchRequest(_)
+        | Record::Nop
+        | Record::Nop2(_)
+        | Record::Trace(_)
+        | Record::JetOperation(_)
+        | Record::ForceWriteLog(_)
+        | Record::ForceLogRollover(_)
+        | Record::MacroInfo(_)
+        | Record::MacroInfo2(_)
+        | Record::Checksum(_)
+        | Record::MultiSector(_)
+        | Record::End
+        | Record::CommitContext(_)
+        | Record::SignalAttach(_)
+        | Record::Ignored(..) => Scope::Nothing,
+        Record::Insert(_)
+        | Record::FlagInsert(_)
+        | Record::FlagInsertAndReplaceData(_)
+        | Record::FlagDelete(_)
+        | Record::Replace(_)
+        | Record::ReplaceDiff(_)
+        | Record::Delete(_)
+        | Record::UndoInfo(_)
+        | Record::Undo(_)
+        | Record::Delta(_)
+        | Record::Delta64(_)
+        | Record::SetExternalHeader(_)
+        | Record::MacroCommit(_)
+        | Record::NewPage(_)
+        // They look first whether there is anything to do.
+        | Record::ExtendDatabase(_)
+        | Record::ScanCheck(_)
+        | Record::ScanCheck2(_) => Scope::Pages,
+        _ => Scope::All,
     }
 }
 

@@ -2,17 +2,17 @@
 
 use ese_format::{ObjectId, PageNumber};
 use ese_log::record::{
-    Delete, EmptyTree, FlagInsert, FlagInsertAndReplaceData, Insert, NodePrefix, PageRecordFlags, Replace,
-    SessionId, SetExternalHeader, Undo, UndoInfo, VersionId, VersionOperation, apply_diff,
+    EmptyTree, NodePrefix, PageRecordFlags, Record, SessionId, Undo, UndoInfo, VersionId, VersionOperation,
 };
 
 use super::Redo;
 use super::access::Target;
+use super::change::{ChangeTools, TakenBack, change_node, change_undo};
 use super::error::RedoErrorKind;
+use super::parallel::Task;
 use super::version::{NewVersion, Version, VersionBytes};
 use crate::page_cache::FrameId;
-use crate::page_edit::{NewNode, node_flags};
-use crate::page_operation::{empty_tree_page, empty_tree_root, undo_node};
+use crate::page_operation::{empty_tree_page, empty_tree_root};
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
 
@@ -27,6 +27,42 @@ pub(super) struct DeltaParts<'a> {
     pub(super) data: &'a [u8],
 }
 
+impl<'a> DeltaParts<'a> {
+    /// The parts of a Delta or Delta64 record.
+    pub(super) fn of(record: &Record<'a>) -> Option<Self> {
+        Some(match record {
+            Record::Delta(r) => Self {
+                node: r.node,
+                delta: r.delta.into(),
+                wide: false,
+                offset: r.offset,
+                key: r.bookmark_key,
+                data: r.bookmark_data,
+            },
+            Record::Delta64(r) => Self {
+                node: r.node,
+                delta: r.delta,
+                wide: true,
+                offset: r.offset,
+                key: r.bookmark_key,
+                data: r.bookmark_data,
+            },
+            _ => return None,
+        })
+    }
+}
+
+/// What the three records of an insert have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Inserted<'r> {
+    pub(super) node: &'r NodePrefix,
+    /// The key, in up to two pieces.
+    pub(super) key: [&'r [u8]; 2],
+    pub(super) data: &'r [u8],
+    /// Version of the data that it overwrites.
+    pub(super) replaced: Option<VersionId>,
+}
+
 impl Redo {
     /// The common beginning: `None` when the record does not take part.
     fn open(&mut self, node: &NodePrefix, record: &[u8]) -> Result<Option<Target>> {
@@ -35,11 +71,6 @@ impl Redo {
             return Ok(None);
         }
         self.target(page.database, page.page_number, page.db_time_before, page.db_time).map(Some)
-    }
-
-    fn finish(&mut self, node: &NodePrefix, frame: FrameId) {
-        self.cache.page_mut(frame, self.position).set_db_time(node.page.db_time);
-        self.statistics.changes_applied += 1;
     }
 
     /// Adds a version of the record's session, if the record makes one.
@@ -71,19 +102,24 @@ impl Redo {
     }
 
     /// Adds a version whose before-image is in memory only: until it is logged, or not needed any more, the page must
-    /// not be written.
+    /// not be written. `awaits`: the before-image comes later. Whether the version was added.
     pub(super) fn add_image_version(
         &mut self,
         node: &NodePrefix,
         id: VersionId,
         operation: VersionOperation,
         bytes: VersionBytes<'_>,
-        frame: FrameId,
-    ) {
-        let page = self.cache.page_number(frame);
-        let Some(version) = self.add_version(node, id, operation, bytes) else { return };
-        version.pinned = Some((frame, page));
-        self.cache.pin(frame);
+        frame: Option<FrameId>,
+        awaits: bool,
+    ) -> bool {
+        let pinned = frame.map(|frame| (frame, self.cache.page_number(frame)));
+        let Some(version) = self.add_version(node, id, operation, bytes) else { return false };
+        version.pinned = pinned;
+        version.awaits = awaits;
+        if let Some(frame) = frame {
+            self.cache.pin(frame);
+        }
+        true
     }
 
     /// Lets the pages go that versions of a session at `level` and above kept from being written.
@@ -100,197 +136,100 @@ impl Redo {
         }
     }
 
-    pub(super) fn insert(&mut self, record: &Insert<'_>, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
-        let unique = node.page.flags.contains(PageRecordFlags::UNIQUE);
-        let key = [record.key_prefix, record.key_suffix];
-        let data = if unique { &[][..] } else { record.data };
-        let bytes = VersionBytes { key, data, before: &[] };
-        self.add_version(node, node.version, VersionOperation::INSERT, bytes);
-        let Some(frame) = target.changing() else { return Ok(()) };
-        let error = Self::edit_error(node.page.database, target.page);
-        let mut page = self.cache.page_mut(frame, self.position);
-        if !page.key_prefix().starts_with(record.key_prefix) {
-            return Err(RedoErrorKind::Field { field: "key_prefix", found: record.key_prefix.len() as u64 });
-        }
-        let new = NewNode {
-            flags: version_flag(node),
-            prefix_len: record.key_prefix.len(),
-            suffix: [record.key_suffix, &[]],
-            data: record.data,
-        };
-        page.insert(node.page.line.into(), &new).map_err(error)?;
-        self.finish(node, frame);
-        Ok(())
-    }
-
-    pub(super) fn flag_insert(&mut self, record: &FlagInsert<'_>, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
-        let unique = node.page.flags.contains(PageRecordFlags::UNIQUE);
-        let data = if unique { &[][..] } else { record.data };
-        let bytes = VersionBytes { key: [record.key, &[]], data, before: &[] };
-        self.add_version(node, node.version, VersionOperation::INSERT, bytes);
-        let Some(frame) = target.changing() else { return Ok(()) };
-        let error = Self::edit_error(node.page.database, target.page);
-        self.cache
-            .page_mut(frame, self.position)
-            .change_node_flags(node.page.line.into(), version_flag(node), node_flags::DELETED)
-            .map_err(error)?;
-        self.finish(node, frame);
-        Ok(())
-    }
-
-    pub(super) fn flag_insert_and_replace(
-        &mut self,
-        record: &FlagInsertAndReplaceData<'_>,
-        raw: &[u8],
-    ) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
-        let unique = node.page.flags.contains(PageRecordFlags::UNIQUE);
-        let data = if unique { &[][..] } else { record.data };
-        let bytes = VersionBytes { key: [record.key, &[]], data, before: &[] };
-        self.add_version(node, node.version, VersionOperation::INSERT, bytes);
-        let Some(frame) = target.changing() else {
-            self.defer(node, record.replace_version);
-            return Ok(());
-        };
-        self.replace_at(node, frame, record.replace_version, record.data, node_flags::DELETED)?;
-        self.finish(node, frame);
-        Ok(())
-    }
-
-    /// Puts new data into a node and keeps the old as a version.
-    fn replace_at(
+    /// Adds a version whose before-image is in memory only, and is taken from the page in front of the change. Whether
+    /// there is one to be filled.
+    fn reserve_version(
         &mut self,
         node: &NodePrefix,
+        id: VersionId,
+        operation: VersionOperation,
         frame: FrameId,
-        version: VersionId,
-        data: &[u8],
-        clear: u8,
-    ) -> Result<()> {
-        let error = Self::edit_error(node.page.database, node.page.page_number);
-        let line = usize::from(node.page.line);
-        if node.page.flags.contains(PageRecordFlags::VERSIONED) && node.page.level != 0 {
-            let mut scratch = std::mem::take(&mut self.scratch.key);
-            let mut before = std::mem::take(&mut self.scratch.old);
-            scratch.clear();
-            before.clear();
-            let page = self.cache.page(frame);
-            let old = page.node(line).map_err(&error)?;
-            old.push_key(&mut scratch);
-            before.extend_from_slice(old.data);
-            let bytes = VersionBytes { key: [&scratch, &[]], data: &[], before: &before };
-            self.add_image_version(node, version, VersionOperation::REPLACE, bytes, frame);
-            self.scratch.key = scratch;
-            self.scratch.old = before;
-        }
-        let mut page = self.cache.page_mut(frame, self.position);
-        page.replace_data(line, data).map_err(&error)?;
-        page.change_node_flags(line, version_flag(node), clear).map_err(&error)
+    ) -> bool {
+        self.add_image_version(node, id, operation, VersionBytes::default(), Some(frame), true)
     }
 
-    pub(super) fn replace(&mut self, record: &Replace<'_>, difference: bool, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
-        let Some(frame) = target.changing() else {
-            self.defer(node, node.version);
+    /// Changes the page of `target` as the record says.
+    fn edit(&mut self, record: &Record<'_>, node: &NodePrefix, frame: FrameId, keep: bool) -> Result<()> {
+        self.statistics.changes_applied += 1;
+        if self.hands_over() {
+            self.hand_over(frame, node.page.page_number, node.page.db_time, |frame, record| Task::Node {
+                frame,
+                record,
+                keep,
+            });
             return Ok(());
+        }
+        let tools = ChangeTools {
+            size: self.cache.page_size(),
+            scratch: &mut self.scratch,
+            kept: keep.then_some(&mut self.kept),
         };
-        let expected = usize::from(record.new_size);
-        let limit = self.cache.page_size().len();
-        let mut new = std::mem::take(&mut self.scratch.new);
-        let outcome = (|| {
-            let data = if difference {
-                let error = Self::edit_error(node.page.database, target.page);
-                let page = self.cache.page(frame);
-                let old = page.node(node.page.line.into()).map_err(error)?.data;
-                apply_diff(old, record.data, record.diff_form(), limit, &mut new)?;
-                &new[..]
-            } else {
-                record.data
-            };
-            if data.len() != expected || data.len() >= limit {
-                return Err(RedoErrorKind::DataSize { expected, found: data.len() });
-            }
-            self.replace_at(node, frame, node.version, data, 0)
-        })();
-        self.scratch.new = new;
-        outcome?;
-        self.finish(node, frame);
+        change_node(&mut self.cache.page_mut(frame, self.position), record, tools)?;
+        if keep {
+            let mut kept = std::mem::take(&mut self.kept);
+            self.fill_versions(&mut kept);
+            self.kept = kept;
+        }
         Ok(())
     }
 
-    pub(super) fn flag_delete(&mut self, record: &Delete, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
-        let Some(frame) = target.changing() else {
-            self.defer(node, node.version);
-            return Ok(());
-        };
-        let error = Self::edit_error(node.page.database, target.page);
-        let line = usize::from(node.page.line);
+    /// A record of an insert, which makes a version also where the page has the node already. `replaced` is the version of
+    /// the data that it overwrites, if it does.
+    pub(super) fn insert(&mut self, record: &Record<'_>, inserted: &Inserted<'_>, raw: &[u8]) -> Result<()> {
+        let node = inserted.node;
+        let Some(target) = self.open(node, raw)? else { return Ok(()) };
         let unique = node.page.flags.contains(PageRecordFlags::UNIQUE);
-        let mut key = std::mem::take(&mut self.scratch.key);
-        let mut data = std::mem::take(&mut self.scratch.old);
-        key.clear();
-        data.clear();
-        let page = self.cache.page(frame);
-        let old = page.node(line).map_err(&error)?;
-        old.push_key(&mut key);
-        if !unique {
-            data.extend_from_slice(old.data);
-        }
-        let bytes = VersionBytes { key: [&key, &[]], data: &data, before: &[] };
-        self.add_image_version(node, node.version, VersionOperation::FLAG_DELETE, bytes, frame);
-        self.scratch.key = key;
-        self.scratch.old = data;
-        self.cache
-            .page_mut(frame, self.position)
-            .change_node_flags(line, version_flag(node) | node_flags::DELETED, 0)
-            .map_err(&error)?;
-        self.finish(node, frame);
-        Ok(())
+        let data = if unique { &[][..] } else { inserted.data };
+        let bytes = VersionBytes { key: inserted.key, data, before: &[] };
+        self.add_version(node, node.version, VersionOperation::INSERT, bytes);
+        let Some(frame) = target.changing() else {
+            if let Some(replaced) = inserted.replaced {
+                self.defer(node, replaced);
+            }
+            return Ok(());
+        };
+        let keep = inserted
+            .replaced
+            .is_some_and(|id| self.reserve_version(node, id, VersionOperation::REPLACE, frame));
+        self.edit(record, node, frame, keep)
     }
 
-    pub(super) fn delete(&mut self, record: &Delete, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
+    /// A record whose change needs the before-image to be undone.
+    pub(super) fn overwrite(
+        &mut self,
+        record: &Record<'_>,
+        node: &NodePrefix,
+        operation: VersionOperation,
+        raw: &[u8],
+    ) -> Result<()> {
+        let Some(target) = self.open(node, raw)? else { return Ok(()) };
+        let Some(frame) = target.changing() else {
+            self.defer(node, node.version);
+            return Ok(());
+        };
+        let keep = self.reserve_version(node, node.version, operation, frame);
+        self.edit(record, node, frame, keep)
+    }
+
+    /// A record that makes no version.
+    pub(super) fn change(&mut self, record: &Record<'_>, node: &NodePrefix, raw: &[u8]) -> Result<()> {
+        let Some(target) = self.open(node, raw)? else { return Ok(()) };
         let Some(frame) = target.changing() else { return Ok(()) };
-        let error = Self::edit_error(node.page.database, target.page);
-        self.cache.page_mut(frame, self.position).delete(node.page.line.into()).map_err(error)?;
-        self.finish(node, frame);
-        Ok(())
+        self.edit(record, node, frame, false)
     }
 
-    pub(super) fn delta(&mut self, record: &DeltaParts<'_>, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let node = &record.node;
-        let operation = if record.wide { VersionOperation::DELTA64 } else { VersionOperation::DELTA };
-        let bytes = VersionBytes { key: [record.key, &[]], data: record.data, before: &[] };
+    pub(super) fn delta(&mut self, record: &Record<'_>, raw: &[u8]) -> Result<()> {
+        let Some(delta) = DeltaParts::of(record) else { return Ok(()) };
+        let node = &delta.node;
+        let Some(target) = self.open(node, raw)? else { return Ok(()) };
+        let operation = if delta.wide { VersionOperation::DELTA64 } else { VersionOperation::DELTA };
+        let bytes = VersionBytes { key: [delta.key, &[]], data: delta.data, before: &[] };
         if let Some(version) = self.add_version(node, node.version, operation, bytes) {
-            version.delta = record.delta;
-            version.delta_offset = record.offset;
+            version.delta = delta.delta;
+            version.delta_offset = delta.offset;
         }
         let Some(frame) = target.changing() else { return Ok(()) };
-        let error = Self::edit_error(node.page.database, target.page);
-        let line = usize::from(node.page.line);
-        let mut page = self.cache.page_mut(frame, self.position);
-        page.add_to_counter(line, record.offset.into(), record.delta, record.wide).map_err(&error)?;
-        page.change_node_flags(line, version_flag(node), 0).map_err(&error)?;
-        self.finish(node, frame);
-        Ok(())
-    }
-
-    pub(super) fn set_external_header(&mut self, record: &SetExternalHeader<'_>, raw: &[u8]) -> Result<()> {
-        let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
-        let Some(frame) = target.changing() else { return Ok(()) };
-        let error = Self::edit_error(record.node.page.database, target.page);
-        self.cache.page_mut(frame, self.position).set_external_header(record.data).map_err(error)?;
-        self.finish(&record.node, frame);
-        Ok(())
+        self.edit(record, node, frame, false)
     }
 
     pub(super) fn undo_info(&mut self, record: &UndoInfo<'_>) -> Result<()> {
@@ -337,24 +276,35 @@ impl Redo {
     pub(super) fn undo(&mut self, record: &Undo<'_>, raw: &[u8]) -> Result<()> {
         let Some(target) = self.open(&record.node, raw)? else { return Ok(()) };
         let node = &record.node;
+        if self.sessions.get(node.page.session).versions.awaits(node.version) {
+            // What it overwrote is still on its way.
+            self.recall()?;
+        }
         let session = self.sessions.get(node.page.session);
+        let mut taken = None;
         if session.level > 0 {
             session.deferred.retain(|id| *id != node.version);
             let version = session.versions.remove(node.version);
             if let Some((frame, page)) = version.and_then(|v| v.pinned) {
                 self.cache.unpin(frame, node.page.database, page);
             }
-            if let (Some(version), Some(frame)) = (version, target.changing()) {
-                let before = session.versions.before(&version);
-                let error = Self::edit_error(node.page.database, target.page);
-                let mut page = self.cache.page_mut(frame, self.position);
-                undo_node(&mut page, node.page.line.into(), &version.undone(), before).map_err(error)?;
-            }
+            taken = version.map(|version| TakenBack {
+                undone: version.undone(),
+                before: session.versions.before(&version).to_vec(),
+            });
         }
-        if let Some(frame) = target.changing() {
-            self.finish(node, frame);
+        let Some(frame) = target.changing() else { return Ok(()) };
+        self.statistics.changes_applied += 1;
+        if self.hands_over() {
+            let mut taken = taken.map(Box::new);
+            self.hand_over(frame, node.page.page_number, node.page.db_time, |frame, record| Task::Undo {
+                frame,
+                record,
+                taken: taken.take(),
+            });
+            return Ok(());
         }
-        Ok(())
+        change_undo(&mut self.cache.page_mut(frame, self.position), node, taken.as_ref())
     }
 
     pub(super) fn empty_tree(&mut self, record: &EmptyTree<'_>, raw: &[u8]) -> Result<()> {
@@ -384,11 +334,6 @@ impl Redo {
             database.maps.clear_reverted(page);
         }
     }
-}
-
-/// The version bit of a node that the record makes a version of.
-fn version_flag(node: &NodePrefix) -> u8 {
-    if node.page.flags.contains(PageRecordFlags::VERSIONED) { node_flags::VERSIONED } else { 0 }
 }
 
 /// Object id that no tree has, for records without one.

@@ -30,6 +30,7 @@ impl Redo {
             return Ok(());
         }
         if record.last_page > self.cache.last_page(slot)? {
+            self.recall()?;
             self.cache.resize(slot, record.last_page)?;
         }
         if let Some(database) = self.database_mut(slot) {

@@ -155,7 +155,9 @@ impl Redo {
         if !shrink && !self.compare_scans && !self.cache.holds(record.slot, record.page) {
             return Ok(());
         }
-        let (required, trimmed) = (database.future_data, database.was_trimmed || database.trim_count > 0);
+        let state = (database.future_data, database.was_trimmed || database.trim_count > 0);
+        self.recall()?;
+        let (required, trimmed) = state;
         let Some((kind, found)) = self.compare_scanned(record, required, trimmed)? else { return Ok(()) };
         let (slot, page, expected) = (record.slot, record.page, record.time);
         let divergence = Divergence { position, slot, page, kind, expected, found };

@@ -1,14 +1,10 @@
 //! Redo of the records that begin, commit and roll back, and of macros.
 
-use ese_format::{LogPosition, ObjectId};
-use ese_log::record::{
-    BeginLevels, DatabaseSlot, Macro as MacroRecord, Record, SessionId, SplitOperation, TransactionTime,
-    VersionId,
-};
+use ese_format::ObjectId;
+use ese_log::record::{BeginLevels, DatabaseSlot, Macro as MacroRecord, SessionId, TransactionTime};
 
 use super::Redo;
 use super::error::RedoErrorKind;
-use super::split::LeafOperation;
 
 type Result<T> = std::result::Result<T, RedoErrorKind>;
 
@@ -122,76 +118,6 @@ impl Redo {
         let Some(group) = self.sessions.take_macro(record.session, record.db_time) else {
             return Err(RedoErrorKind::EmptyMacro);
         };
-        let outcome = self.replay_macro(&group);
-        self.sessions.recycle(group);
-        outcome
-    }
-
-    fn replay_macro(&mut self, group: &super::session::Macro) -> Result<()> {
-        let mut records: Vec<(Record<'_>, LogPosition)> = Vec::with_capacity(group.ends.len());
-        for (bytes, position) in group.records() {
-            records.push((Record::decode(bytes)?, position));
-        }
-        match records.first().map(|(record, _)| record) {
-            None => Err(RedoErrorKind::EmptyMacro),
-            Some(Record::Split(_)) => self.replay_split(&records),
-            Some(Record::Merge(_)) => {
-                let mut merges = Vec::with_capacity(records.len());
-                for (record, _) in &records {
-                    let Record::Merge(merge) = record else {
-                        return Err(RedoErrorKind::BadMacro("a merge with another record"));
-                    };
-                    merges.push(*merge);
-                }
-                self.merge(&merges)
-            }
-            Some(Record::RootPageMove(moved)) => self.root_move(moved, &records),
-            Some(_) => Err(RedoErrorKind::BadMacro("it begins with neither split, merge nor root move")),
-        }
-    }
-
-    fn replay_split(&mut self, records: &[(Record<'_>, LogPosition)]) -> Result<()> {
-        let mut splits = Vec::with_capacity(records.len());
-        let mut leaf = None;
-        for (record, _) in records {
-            if leaf.is_some() {
-                return Err(RedoErrorKind::BadMacro("a record follows the operation of a split"));
-            }
-            match record {
-                Record::Split(split) => splits.push(*split),
-                Record::Insert(r) => {
-                    leaf = Some(LeafOperation {
-                        node: r.node,
-                        key: [r.key_prefix, r.key_suffix],
-                        data: r.data,
-                        replace_version: VersionId::NONE,
-                    });
-                }
-                Record::Replace(r) => {
-                    leaf = Some(LeafOperation {
-                        node: r.node,
-                        key: [&[], &[]],
-                        data: r.data,
-                        replace_version: VersionId::NONE,
-                    });
-                }
-                Record::FlagInsertAndReplaceData(r) => {
-                    leaf = Some(LeafOperation {
-                        node: r.node,
-                        key: [r.key, &[]],
-                        data: r.data,
-                        replace_version: r.replace_version,
-                    });
-                }
-                _ => return Err(RedoErrorKind::BadMacro("a split with a record that is no operation on it")),
-            }
-        }
-        let needs_leaf = splits
-            .last()
-            .is_some_and(|s| s.fields.operation != SplitOperation::NONE && !s.fields.new_page.is_none());
-        if needs_leaf && leaf.is_none() {
-            return Err(RedoErrorKind::BadMacro("a split without its operation"));
-        }
-        self.split(&splits, leaf)
+        self.replay_macro(group, record.db_time)
     }
 }

@@ -51,6 +51,8 @@ pub struct Version {
     pub has_undo_info: bool,
     /// The page that may not be written as long as it is not, and its buffer.
     pub(crate) pinned: Option<(FrameId, PageNumber)>,
+    /// Its key and before-image come when the page has been changed.
+    pub(super) awaits: bool,
     key: Stored,
     data: Stored,
     before: Stored,
@@ -160,12 +162,34 @@ impl VersionList {
                 size_change: 0,
                 has_undo_info: false,
                 pinned: None,
+                awaits: false,
                 key,
                 data,
                 before,
             },
         );
         self.versions.get_mut(at)
+    }
+
+    /// Whether the key and before-image of `id` are still to come.
+    pub(super) fn awaits(&self, id: VersionId) -> bool {
+        self.place(id).is_ok_and(|at| self.versions.get(at).is_some_and(|v| v.awaits))
+    }
+
+    /// Puts key and before-image into a version that waits for them.
+    pub(super) fn fill(&mut self, id: VersionId, bytes: VersionBytes<'_>) {
+        let Ok(at) = self.place(id) else { return };
+        if !self.versions.get(at).is_some_and(|v| v.awaits) {
+            return;
+        }
+        let key = self.store(&bytes.key);
+        let data = self.store(&[bytes.data]);
+        let before = self.store(&[bytes.before]);
+        if let Some(version) = self.versions.get_mut(at) {
+            version.awaits = false;
+            version.largest_size = u16::try_from(bytes.before.len()).unwrap_or(u16::MAX);
+            (version.key, version.data, version.before) = (key, data, before);
+        }
     }
 
     /// Removes the version `id` and returns it; its bytes stay readable until the list is cleared.
@@ -191,6 +215,11 @@ impl VersionList {
             .iter()
             .filter(move |v| v.level >= level)
             .filter_map(|v| v.pinned.map(|(frame, page)| (v.slot, frame, page)))
+    }
+
+    /// All of them, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Version> {
+        self.versions.iter()
     }
 
     /// The newest version.

@@ -19,6 +19,7 @@ impl Replay<'_> {
         }
         self.advanced_at = self.log_bytes;
         let older_than = std::mem::replace(&mut self.written_up_to, self.position);
+        self.redo.settle()?;
         self.redo.cache().write_back(older_than)?;
         self.move_checkpoint()
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
-use ese_btree::PagePrefetch;
+use ese_btree::{PagePrefetch, RecordBatch};
 use ese_format::{LogGeneration, LogPosition, PageNumber};
 use ese_io::Storage;
 use ese_log::record::{NodePrefix, Record};
@@ -22,41 +22,12 @@ const NO_PAGE: PageNumber = PageNumber::NONE;
 /// Batches that may wait for redo.
 const BATCHES_AHEAD: usize = 4;
 
-/// Records of one generation, in order.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    bytes: Vec<u8>,
-    /// Position of each record, and its end in `bytes`.
-    ends: Vec<(LogPosition, usize)>,
-}
-
-impl Batch {
-    fn push(&mut self, position: LogPosition, record: &[u8]) {
-        self.bytes.extend_from_slice(record);
-        self.ends.push((position, self.bytes.len()));
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    pub(super) fn records(&self) -> impl Iterator<Item = (LogPosition, &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(position, end)| {
-            let record = self.bytes.get(start..end).unwrap_or_default();
-            start = end;
-            (position, record)
-        })
-    }
-}
-
 /// What comes next.
 pub(super) enum Step {
     /// A generation that follows the one before; its records come next.
     Generation(Generation),
     /// Records of it.
-    Records(Batch),
+    Records(RecordBatch),
     /// It ended in order.
     End(Box<EndOfLog>),
     /// The next generation cannot be used. Nothing follows.
@@ -92,7 +63,7 @@ pub(super) struct Feeder<'a> {
     previous: Option<(OpenLog, EndOfLog)>,
     /// What comes behind the records read before.
     pending: Option<Step>,
-    spare: Vec<Batch>,
+    spare: Vec<RecordBatch>,
     done: bool,
     /// Told which pages the records name.
     prefetch: Option<Arc<PagePrefetch>>,
@@ -156,7 +127,7 @@ impl Feeder<'_> {
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             }
-            if batch.bytes.len() >= BATCH_BYTES {
+            if batch.byte_len() >= BATCH_BYTES {
                 self.reading = Some(reading);
                 return Step::Records(batch);
             }
@@ -168,7 +139,7 @@ impl Feeder<'_> {
                 Step::Damaged(error.into())
             }
         };
-        if batch.ends.is_empty() {
+        if batch.is_empty() {
             return step;
         }
         self.pending = Some(step);
@@ -241,7 +212,7 @@ pub(super) enum Feed<'a> {
     /// Made when they are asked for.
     Inline(Box<Feeder<'a>>),
     /// Made ahead by a thread.
-    Ahead { steps: Receiver<Step>, spare: Sender<Batch> },
+    Ahead { steps: Receiver<Step>, spare: Sender<RecordBatch> },
 }
 
 impl<'a> Feed<'a> {
@@ -288,7 +259,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Gives a batch back whose records were replayed.
-    pub(super) fn give_back(&mut self, mut batch: Batch) {
+    pub(super) fn give_back(&mut self, mut batch: RecordBatch) {
         batch.clear();
         match self {
             Self::Inline(feeder) => feeder.spare.push(batch),
@@ -299,7 +270,7 @@ impl<'a> Feed<'a> {
 }
 
 /// The thread: it waits when enough is ready, and ends when redo is not interested any more.
-fn run_ahead(feeder: &mut Feeder<'_>, steps: &SyncSender<Step>, returned: &Receiver<Batch>) {
+fn run_ahead(feeder: &mut Feeder<'_>, steps: &SyncSender<Step>, returned: &Receiver<RecordBatch>) {
     loop {
         feeder.spare.extend(returned.try_iter());
         let Some(step) = feeder.step() else { return };

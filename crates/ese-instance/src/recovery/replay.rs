@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ese_btree::{Handled, Redo};
+use ese_btree::{Handled, RecordBatch, Redo};
 use ese_format::{
     AttachmentEntry, BackupInfoKind, DatabaseState, LogGeneration, LogPosition, LogTime, LogVersion,
     PageSize, Signature,
@@ -16,7 +16,7 @@ use ese_log::{EndOfLog, OpenLog};
 use super::attach::AttachSource;
 use super::database::{CleanAt, Expected, HeaderFile, Slot, SlotState, make_clean};
 use super::error::{DeferReason, RecoveryError};
-use super::feed::{Batch, Feed, FeedRequest, Step};
+use super::feed::{Feed, FeedRequest, Step};
 use super::finish::spill_path;
 use super::gate::Gate;
 use super::owned_size::owned_last_page;
@@ -160,21 +160,29 @@ impl<'r> Replay<'r> {
             judge_first: self.may_delete_logs(),
         };
         let storage = &*self.environment.storage;
-        let parallel = self.is_parallel(source);
+        let threads = self.threads(source);
+        let parallel = threads > 1;
         let prefetch = if parallel { self.redo.cache().start_prefetch() } else { None };
+        if parallel {
+            self.redo.start_workers(threads - 1);
+        }
         let outcome = std::thread::scope(|scope| {
             let feed = Feed::start(source, storage, request, parallel.then_some(scope), prefetch);
             self.replay_all(source, start, feed)
         });
         self.redo.cache().end_prefetch();
+        // A change that failed was met before whatever ended this.
+        self.redo.end_workers()?;
         outcome
     }
 
-    /// Whether threads of their own read ahead.
-    fn is_parallel(&self, source: &LogSource) -> bool {
+    /// Threads that are of use: with more than one, the log is read ahead on one of its own, and pages are changed by
+    /// others.
+    fn threads(&self, source: &LogSource) -> usize {
         match self.request.threads {
-            0 => log_bytes_from(source, self.generation) >= WORTH_A_THREAD,
-            threads => threads > 1,
+            0 if log_bytes_from(source, self.generation) < WORTH_A_THREAD => 1,
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            threads => threads,
         }
     }
 
@@ -197,8 +205,13 @@ impl<'r> Replay<'r> {
                     }
                 }
                 Step::Records(batch) => {
+                    let batch = Arc::new(batch);
                     let outcome = self.replay_batch(&batch);
-                    feed.give_back(batch);
+                    let used = outcome.and_then(|()| Ok(self.redo.end_batch()?));
+                    let outcome = used.map(|used| {
+                        let own = Arc::try_unwrap(batch).ok();
+                        own.into_iter().chain(used).for_each(|batch| feed.give_back(batch));
+                    });
                     outcome.map_err(|error| self.refine_damage(self.generation, error))?;
                     if self.stopped {
                         self.ended_in_current = is_current;
@@ -259,8 +272,8 @@ impl<'r> Replay<'r> {
         true
     }
 
-    fn replay_batch(&mut self, batch: &Batch) -> Result<(), RecoveryError> {
-        for (count, (position, bytes)) in batch.records().enumerate() {
+    fn replay_batch(&mut self, batch: &Arc<RecordBatch>) -> Result<(), RecoveryError> {
+        for (index, (position, bytes)) in batch.records().enumerate() {
             let reached = matches!(self.request.stop_at, Some(StopAt::Position(limit)) if position >= limit);
             if reached || self.stop_pending {
                 self.stopped = true;
@@ -272,10 +285,10 @@ impl<'r> Replay<'r> {
                 self.enter_generation()?;
                 self.entered = true;
             }
-            if count.is_multiple_of(4096) && self.progress.stop_requested() {
+            if index.is_multiple_of(4096) && self.progress.stop_requested() {
                 return Err(RecoveryError::Interrupted { position });
             }
-            self.replay_record(bytes, position)?;
+            self.replay_record(bytes, position, (batch, index))?;
         }
         Ok(())
     }
@@ -322,14 +335,19 @@ impl<'r> Replay<'r> {
         Ok(())
     }
 
-    fn replay_record(&mut self, bytes: &[u8], position: LogPosition) -> Result<(), RecoveryError> {
+    fn replay_record(
+        &mut self,
+        bytes: &[u8],
+        position: LogPosition,
+        (batch, index): (&Arc<RecordBatch>, usize),
+    ) -> Result<(), RecoveryError> {
         let record = Record::decode(bytes)
             .map_err(|e| ese_btree::RedoError { position, kind: ese_btree::RedoErrorKind::Record(e) })?;
         if !matches!(record, Record::Nop | Record::Nop2(_) | Record::Checksum(_)) {
             self.ended = None;
             self.last_was_shut_down_mark = false;
         }
-        if self.redo.apply_record(&record, bytes, position)? == Handled::Done {
+        if self.redo.apply_in_batch(&record, batch, index)? == Handled::Done {
             return Ok(());
         }
         match record {

@@ -134,8 +134,9 @@ pub struct RecoveryRequest {
     /// from there. 0: only at the end.
     #[doc(alias = "JET_paramCheckpointDepthMax")]
     pub checkpoint_bytes: u64,
-    /// Threads: with 1 everything is done in turn, and each run makes the same calls in the same order. 0: as many as are
-    /// of use for the amount of logs. The files come out the same.
+    /// Threads: with 1 everything is done in turn, and each run makes the same calls in the same order. With more, one
+    /// reads the log ahead, one decides what its records mean, and the others change pages; what is written, and in which
+    /// order, stays the same. 0: one for each core when the logs are long enough to be worth it.
     pub threads: usize,
 }
 
