@@ -6,6 +6,7 @@ mod fuzz;
 #[cfg(test)]
 mod house;
 mod model;
+mod readers;
 mod reference;
 mod report;
 mod sort_tailorings;
@@ -22,6 +23,8 @@ usage: cargo xtask <task>
                                        a longer fuzz run on the stable toolchain (60 seconds a target unless told)
   model [--operations N] [--seed N]    the engine against a model in memory, with losses of power (1000000 steps unless told)
   bench [FILTER]                       run the benches
+  readers                              databases of every format and page size in dissect.esedb and libesedb, which it needs:
+                                       pip install dissect.esedb libesedb-python
   reference                            compare exports and deep verification with every reference case
   sort-weights NLS CODES EXT_CODES     make the table of sort weights anew, see xtask/src/sort_weights.rs
   sort-tailorings NLS                  make the table of what languages sort otherwise anew";
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::run_task(&rest),
         "model" => model::run_task(&rest),
         "bench" => bench::run_task(&rest),
+        "readers" if rest.is_empty() => readers::run_task(),
         "reference" if rest.is_empty() => reference::run_task(),
         "sort-tailorings" if rest.len() == 1 => {
             rest.first().is_some_and(|source| sort_tailorings::run_task(source))
