@@ -22,7 +22,7 @@ usage: cargo xtask <task>
   fuzz [--seconds N] [--seed N] [--list] [TARGET…]
                                        a longer fuzz run on the stable toolchain (60 seconds a target unless told)
   model [--operations N] [--seed N]    the engine against a model in memory, with losses of power (1000000 steps unless told)
-  bench [FILTER]                       run the benches
+  bench [FILTER]                       run the benches; stores: the one beside redb and SQLite
   readers                              databases of every format and page size in dissect.esedb and libesedb, which it needs:
                                        pip install dissect.esedb libesedb-python
   reference                            compare exports and deep verification with every reference case

@@ -3,7 +3,7 @@
 //! * [`backup_instance`]: full, incremental and atomic backups of a running instance into a directory.
 //! * [`BackupContext`]: the same through streaming calls, for whoever moves the bytes himself.
 //! * [`verify_database`]: checks every page of a database file on all cores.
-//! * [`restore`]: a set's databases, brought up with its logs.
+//! * [`restore`]: a set's databases, brought up with its logs; [`restore_instance`] with an instance's parameters.
 //! * [`backup_read_only`]: a restorable set of a closed database that is not touched.
 //! * [`Manifest`]: what a set holds, with checksums; written beside it, never needed.
 
@@ -28,7 +28,7 @@ pub use progress::{NoProgress, Progress};
 pub use read_only::{ReadOnlyOptions, backup_read_only};
 pub use restore::{
     BackupSet, ManifestDifference, ManifestFinding, RestoreError, RestoreMapEntry, RestoreOptions,
-    RestoreSummary, SetDatabase, restore, verify_manifest,
+    RestoreSummary, SetDatabase, restore, restore_instance, verify_manifest,
 };
 pub use verify::{
     BackupSetFinding, BackupSetVerification, DatabaseFinding, DatabaseVerification, FindingPlace,

@@ -10,9 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use common::{Bed, DATABASE, DIRECTORY, created, load, names, running, snapshot};
-use ese_backup::{BackupFlags, BeginFlags, EndFlags, NoProgress, Progress, backup_instance};
+use ese_backup::{
+    BackupFlags, BeginFlags, EndFlags, NoProgress, Progress, ReadOptions, backup_instance, restore_instance,
+};
 use ese_format::JetError;
-use ese_instance::{ApiLock, InstanceState, ModeError, ParameterId, ProcessMode, TermMode};
+use ese_instance::recovery::{RecoveryPhase, RecoveryProgress};
+use ese_instance::{
+    ApiLock, InitFlags, InitOptions, Instance, InstanceState, ModeError, ParameterId, ProcessMode, TermMode,
+};
 use ese_io::{
     AlignedBuffer, Entry, File, IoError, IoErrorKind, MemoryStorage, OpenOptions, Operation, Storage,
 };
@@ -66,9 +71,73 @@ fn backup_not_allowed_yet() {
     assert_eq!(backup(&bed, Some(TARGET), 0), -523);
     context.end(EndFlags::ABORT).unwrap();
     assert_eq!(backup(&bed, Some(TARGET), 0), -523);
-    // During recovery under external control.
-    let recovering = InstanceState { external_recovery: true, ..InstanceState::default() };
-    assert_eq!(recovering.check_backup().unwrap_err().jet_error().0, -523);
+}
+
+/// Tries calls of an instance while something else runs on it, and keeps what they answer.
+struct Calls<'a> {
+    instance: &'a Instance,
+    answers: Mutex<Vec<[i32; 6]>>,
+}
+
+impl Calls<'_> {
+    /// Backup, begin of a session, parameter, initialisation, restore, termination; from a thread of their own.
+    fn try_all(&self) {
+        let instance = self.instance.clone();
+        let answers = thread::spawn(move || {
+            let number = |error: Option<i32>| error.unwrap_or(0);
+            let instance = &instance;
+            [
+                backup_instance(
+                    instance,
+                    Some(Path::new(TARGET)),
+                    BackupFlags::empty(),
+                    ReadOptions::default(),
+                    &NoProgress,
+                )
+                .map_or_else(|e| e.jet_error().0, |_| 0),
+                number(instance.begin_session().err().map(|e| e.jet_error().0)),
+                number(
+                    instance.set_parameter(ParameterId::MAX_SESSIONS, 32_u32).err().map(|e| e.jet_error().0),
+                ),
+                number(instance.initialize(InitOptions::default()).err().map(|e| e.jet_error().0)),
+                number(instance.begin_restore().err().map(|e| e.jet_error().0)),
+                number(instance.terminate(TermMode::Abrupt).err().map(|e| e.jet_error().0)),
+            ]
+        });
+        self.answers.lock().push(answers.join().unwrap());
+    }
+}
+
+impl RecoveryProgress for Calls<'_> {
+    fn phase(&self, _phase: RecoveryPhase) {
+        self.try_all();
+    }
+}
+
+impl Progress for Calls<'_> {
+    fn begin(&self, _total: u64) {
+        self.try_all();
+    }
+}
+
+#[test]
+fn backup_not_allowed_yet_during_a_recovery_that_is_controlled() {
+    for (flags, expected) in [
+        (InitFlags::EXTERNAL_RECOVERY_CONTROL, [-523, -1029, 0, -1031, -1031, -1031]),
+        (InitFlags::empty(), [-1029, -1029, -1031, -1031, -1031, -1031]),
+    ] {
+        let Some(storage) = load("dirty-exit-p8k") else { return };
+        let bed = created(&storage);
+        bed.make_directory(TARGET);
+        let calls = Calls { instance: &bed.instance, answers: Mutex::default() };
+        bed.instance.initialize_with(InitOptions { flags, ..InitOptions::default() }, &calls).unwrap();
+        let answers = calls.answers.into_inner();
+        assert!(!answers.is_empty(), "there was something to recover");
+        assert!(answers.iter().all(|a| *a == expected), "{answers:?}");
+        // Afterwards they are allowed.
+        bed.instance.attach(Path::new(DATABASE)).unwrap();
+        assert_eq!(backup(&bed, Some(TARGET), 0), 0);
+    }
 }
 
 #[test]
@@ -240,11 +309,35 @@ fn read_verify_failure() {
 
 #[test]
 fn restore_in_progress() {
-    let state = InstanceState { lock: Some(ApiLock::Restoring), ..InstanceState::default() };
-    assert_eq!(state.check_backup().unwrap_err().jet_error().0, -506);
     let Some(bed) = ready() else { return };
-    let refused = bed.instance.enter(|_| state.check_backup()).unwrap_err();
-    assert_eq!(refused.jet_error().0, -506);
+    assert_eq!(backup(&bed, Some(TARGET), 0), 0);
+    let restored = created(&bed.storage);
+    for (id, path) in [(ParameterId::LOG_FILE_PATH, "/new"), (ParameterId::SYSTEM_PATH, "/new")] {
+        restored.set(id, path);
+    }
+    restored.set(ParameterId::CREATE_PATH_IF_NOT_EXIST, true);
+    let calls = Calls { instance: &restored.instance, answers: Mutex::default() };
+    restore_instance(&restored.instance, Path::new(TARGET), Path::new("/new"), &calls).unwrap();
+    assert_eq!(calls.answers.into_inner(), [[-506; 6]]);
+    // Afterwards the instance is as before: it has still to be initialised.
+    assert_eq!(backup(&restored, Some(TARGET), 0), -1029);
+    restored.instance.initialize(InitOptions::default()).unwrap();
+    restored.instance.attach(Path::new("/new/db.edb")).unwrap();
+    restored.make_directory("/again");
+    assert_eq!(backup(&restored, Some("/again"), 0), 0);
+    let running = restore_instance(&restored.instance, Path::new(TARGET), Path::new("/new"), &NoProgress);
+    assert_eq!(running.unwrap_err().jet_error().0, -1030);
+}
+
+/// A restore that fails leaves the instance as it was, too.
+#[test]
+fn a_restore_that_fails_leaves_the_instance() {
+    let Some(storage) = load("clean-p8k") else { return };
+    let bed = created(&storage);
+    bed.make_directory("/nothing");
+    let failed = restore_instance(&bed.instance, Path::new("/nothing"), Path::new("/new"), &NoProgress);
+    assert_eq!(failed.unwrap_err().jet_error().0, -1811);
+    bed.start();
 }
 
 #[test]

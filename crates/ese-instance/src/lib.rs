@@ -60,7 +60,7 @@ pub use information::{
     CheckpointInfo, DatabaseInfo, DatabaseInfoLevel, DatabaseMisc, FileInfo, InstanceInfo, LogMisc,
     LogMiscForm, UpgradeInfo,
 };
-pub use instance::{AttachOptions, InitFlags, InitOptions, Instance, TermMode};
+pub use instance::{AttachOptions, InitFlags, InitOptions, Instance, RestoringInstance, TermMode};
 pub use log::InstanceLog;
 pub use open_database::{Database, ObjectInfo};
 pub use parameter::{

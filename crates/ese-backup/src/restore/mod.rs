@@ -6,6 +6,7 @@
 
 mod database;
 mod error;
+mod instance;
 mod manifest_check;
 mod replay;
 mod sequence;
@@ -19,6 +20,7 @@ use ese_io::{IoErrorKind, OpenMode, OpenOptions, Storage, create_directories};
 use ese_log::{BaseName, LogNames, LogSet};
 
 pub use error::{ManifestDifference, RestoreError};
+pub use instance::restore_instance;
 pub use manifest_check::{ManifestFinding, verify_manifest};
 use set::databases_by_header;
 pub use set::{BackupSet, SetDatabase};
@@ -88,7 +90,7 @@ pub struct RestoreSummary {
 /// In this order: `SetNotFound`, `SeveralStreams`; a set that is not what its manifest says; the logs of the set; the
 /// logs in the log directory; `PatchFileMissing`; `DatabaseMissing`; each database's header, trailer and range; then what
 /// copying and replaying find.
-#[doc(alias = "JetRestoreInstance")]
+#[doc(alias = "JetRestore2")]
 pub fn restore(
     environment: &Environment,
     path: &Path,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ese_btree::live::{ChangeLog, LiveSettings, LiveTrees};
 
 use super::paths::InstancePaths;
-use super::{InitOptions, Instance, Running};
+use super::{InitFlags, InitOptions, Instance, Running};
 use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::log::{InstanceLog, LogSetup};
 use crate::parameter::{ParameterId, ParameterSet};
+use crate::recovery::{NoRecoveryProgress, RecoveryProgress};
 use crate::session::SessionTable;
 use crate::state::{ApiLock, InstanceState};
 
@@ -29,8 +30,21 @@ impl Instance {
     /// `LogStreamMissing`; a storage error or a damaged log.
     #[doc(alias = "JetInit3")]
     pub fn initialize(&self, options: InitOptions) -> Result<(), InstanceError> {
+        self.initialize_with(options, &NoRecoveryProgress)
+    }
+
+    /// As [`initialize`](Self::initialize), with somebody who is told how a recovery goes on and may stop it.
+    ///
+    /// # Errors
+    /// As [`initialize`](Self::initialize).
+    #[doc(alias = "JetInit4")]
+    pub fn initialize_with(
+        &self,
+        options: InitOptions,
+        progress: &dyn RecoveryProgress,
+    ) -> Result<(), InstanceError> {
         self.shared.gate.lock(ApiLock::Initializing, false, InstanceState::check_init)?;
-        match self.start(options) {
+        match self.start(options, progress) {
             Ok(running) => {
                 let events = running.events.clone();
                 *self.shared.running.write() = Some(running);
@@ -49,7 +63,7 @@ impl Instance {
         }
     }
 
-    fn start(&self, options: InitOptions) -> Result<Running, InstanceError> {
+    fn start(&self, options: InitOptions, progress: &dyn RecoveryProgress) -> Result<Running, InstanceError> {
         let parameters = self.parameters();
         let paths = InstancePaths::complete(&parameters)?;
         self.check_collisions(&paths, &parameters)?;
@@ -68,6 +82,11 @@ impl Instance {
                 parameters: &parameters,
                 flags: options.flags,
                 refuse_recovery: options.refuse_recovery,
+                progress,
+                gate: options
+                    .flags
+                    .contains(InitFlags::EXTERNAL_RECOVERY_CONTROL)
+                    .then_some(&*self.shared.gate),
                 events: &events,
             };
             let log = Arc::new(InstanceLog::open(&setup)?);
@@ -100,7 +119,7 @@ impl Instance {
         Ok(Running { paths, events, log, databases, trees, sessions, temporary: false, checkpoint_depth })
     }
 
-    fn check_collisions(
+    pub(super) fn check_collisions(
         &self,
         paths: &InstancePaths,
         parameters: &ParameterSet,

@@ -5,6 +5,7 @@ mod checkpoint;
 mod init;
 mod options;
 mod paths;
+mod restoring;
 mod temporary;
 mod term;
 
@@ -33,6 +34,7 @@ pub(crate) use attach::logged_path;
 pub use options::{InitFlags, InitOptions, TermMode};
 use paths::InstancePaths;
 pub(crate) use paths::absolute as absolute_path;
+pub use restoring::RestoringInstance;
 
 /// An instance of the engine. Clones are handles of the same instance.
 ///

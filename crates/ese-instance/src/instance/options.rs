@@ -33,6 +33,9 @@ bitflags! {
         /// Recover an unrestored backup copy.
         #[doc(alias = "JET_bitAllowSoftRecoveryOnBackup")]
         const ALLOW_SOFT_RECOVERY_ON_BACKUP = 0x200;
+        /// While logs are replayed calls get in: the one who controls the recovery may ask and set parameters.
+        #[doc(alias = "JET_bitExternalRecoveryControl")]
+        const EXTERNAL_RECOVERY_CONTROL = 0x800;
         const _ = !0;
     }
 }

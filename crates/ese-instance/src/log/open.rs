@@ -22,6 +22,8 @@ use crate::error::InstanceError;
 use crate::event::EventLog;
 use crate::instance::InitFlags;
 use crate::parameter::{ParameterId, ParameterSet};
+use crate::recovery::RecoveryProgress;
+use crate::state::ApiGate;
 
 /// Bits of `LegacyFileNames`.
 const LEGACY_EXTENSIONS: u64 = 1;
@@ -41,6 +43,10 @@ pub(crate) struct LogSetup<'a> {
     pub(crate) parameters: &'a ParameterSet,
     pub(crate) flags: InitFlags,
     pub(crate) refuse_recovery: bool,
+    /// Who is told how a recovery goes on.
+    pub(crate) progress: &'a dyn RecoveryProgress,
+    /// The door, when it is open during a recovery.
+    pub(crate) gate: Option<&'a ApiGate>,
     pub(crate) events: &'a EventLog,
 }
 

@@ -14,6 +14,7 @@ use crate::recovery::{
     DatabaseLocations, MappedDatabase, MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment,
     RecoveryRequest, RecoveryResult, plan, recover,
 };
+use crate::state::ApiGate;
 
 impl LogSetup<'_> {
     /// Recovers the stream. Databases are looked for where the logs say, when a file is there, and beside the logs.
@@ -45,12 +46,13 @@ impl LogSetup<'_> {
             }
         }
         self.events.report(EventId::START_REDO, []);
+        let _open = self.gate.map(OpenDuringRecovery::new);
         let environment = RecoveryEnvironment {
             storage: Arc::clone(&self.environment.storage),
             clock: Arc::clone(&self.environment.clock),
             randomness: Arc::clone(&self.environment.randomness),
         };
-        let report = recover(&request, &environment, &NoRecoveryProgress)?;
+        let report = recover(&request, &environment, self.progress)?;
         match report.result {
             RecoveryResult::RedoneOnly | RecoveryResult::RedoneOnlyClean => {
                 self.events.report(EventId::STOP_REDO_WITHOUT_UNDO, []);
@@ -78,6 +80,22 @@ impl LogSetup<'_> {
             }
         }
         locations
+    }
+}
+
+/// The door lets calls in until this is dropped.
+struct OpenDuringRecovery<'a>(&'a ApiGate);
+
+impl<'a> OpenDuringRecovery<'a> {
+    fn new(gate: &'a ApiGate) -> Self {
+        gate.update(|state| state.external_recovery = true);
+        Self(gate)
+    }
+}
+
+impl Drop for OpenDuringRecovery<'_> {
+    fn drop(&mut self) {
+        self.0.update(|state| state.external_recovery = false);
     }
 }
 

@@ -81,7 +81,7 @@ impl InstanceState {
         if let Some(cause) = self.fatal_error {
             return Err(EntryError::Unavailable { cause });
         }
-        if let Some(lock) = self.lock {
+        if let Some(lock) = self.lock.filter(|lock| !self.lets_in_during(*lock)) {
             return Err(refused_by(lock, EntryError::NotInitialized));
         }
         if self.initialized || self.external_recovery { Ok(()) } else { Err(EntryError::NotInitialized) }
@@ -116,7 +116,7 @@ impl InstanceState {
     /// # Errors
     /// A lock's answer; `InitInProgress` while initialising.
     pub fn check_without_init(&self) -> Result<(), EntryError> {
-        match self.lock {
+        match self.lock.filter(|lock| !self.lets_in_during(*lock)) {
             None => Ok(()),
             Some(lock) => Err(refused_by(lock, EntryError::InitInProgress)),
         }
@@ -128,7 +128,12 @@ impl InstanceState {
     /// A lock's answer; `InitInProgress` while initialising. The engine would free an instance under the feet of its
     /// running `init`; we refuse.
     pub fn check_term(&self) -> Result<(), EntryError> {
-        self.check_without_init()
+        self.lock.map_or(Ok(()), |lock| Err(refused_by(lock, EntryError::InitInProgress)))
+    }
+
+    /// An `init` whose recovery its caller controls locks nobody out but another `init`, `term` and restore.
+    fn lets_in_during(&self, lock: ApiLock) -> bool {
+        self.external_recovery && lock == ApiLock::Initializing
     }
 
     /// Calls with a session argument.
@@ -145,7 +150,7 @@ impl InstanceState {
         if self.term_in_progress {
             return Err(EntryError::TermInProgress);
         }
-        match self.lock {
+        match self.lock.filter(|lock| !self.lets_in_during(*lock)) {
             Some(lock) => Err(refused_by(lock, EntryError::NotInitialized)),
             None if self.initialized || self.external_recovery => Ok(()),
             None => Err(EntryError::NotInitialized),
@@ -198,8 +203,8 @@ mod tests {
             ),
             (
                 "initialising under external control",
-                InstanceState { external_recovery: true, ..ALLOCATED },
-                [-523, 0, 0, 0, 0, 0, 0],
+                InstanceState { external_recovery: true, ..locked(ApiLock::Initializing, false) },
+                [-523, 0, 0, 0, 0, -1031, -1031],
             ),
             ("running", RUNNING, [0, 0, 0, 0, 0, -1030, 0]),
             (

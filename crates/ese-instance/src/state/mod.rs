@@ -28,7 +28,7 @@ pub enum ApiLock {
 /// | state | `initialized` | `lock` |
 /// |---|---|---|
 /// | allocated | no | none |
-/// | initialising | no | `Initializing`; none under external recovery control |
+/// | initialising | no | `Initializing`; with `external_recovery` it lets most calls in |
 /// | running | yes | none |
 /// | stopping service | yes | none, `stop_service` |
 /// | unavailable | yes | none, `fatal_error` |
