@@ -314,6 +314,12 @@ pub enum InstanceError {
     /// Refused for what was asked, or when.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// As many sorts are going on as temporary tables are allowed.
+    #[error("{limit} sorts are going on, as many as the instance allows")]
+    TooManySorts {
+        /// The parameter `MaxTemporaryTables`.
+        limit: u64,
+    },
     /// Something the instance cannot do.
     #[error("not supported: {what}")]
     Unsupported {
@@ -415,6 +421,7 @@ impl InstanceError {
             Self::FormatTooHigh { .. } => {
                 JetError::ENGINE_FORMAT_VERSION_SPECIFIED_TOO_LOW_FOR_DATABASE_VERSION
             }
+            Self::TooManySorts { .. } => JetError::TOO_MANY_SORTS,
             Self::Unsupported { .. } => JetError::DISABLED_FUNCTIONALITY,
         }
     }

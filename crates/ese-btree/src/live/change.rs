@@ -9,7 +9,7 @@ use super::core::{Core, Result};
 use super::records::{NodeFacts, replace_record};
 use super::search::{Leaf, Way};
 use super::store::LiveStore;
-use super::version_store::{Change, NewVersion, Version};
+use super::version_store::{Change, NONE as NO_VERSION, NewVersion, Version};
 use super::{LiveError, LiveTrees, TransactionState, Tree};
 use crate::page_edit::{NewNode, PageEditError, PageImage, node_flags, usable_prefix};
 use crate::tree_write::{NodeChange, PageStore, TreeWriteError, TreeWriter};
@@ -171,7 +171,7 @@ impl Core {
         Ok(())
     }
 
-    /// Remembers what was done to a node.
+    /// Remembers what was done to a node, where changes can be rolled back.
     fn remember(
         &mut self,
         t: &mut TransactionState,
@@ -181,6 +181,9 @@ impl Core {
         change: Change,
         bytes: [&[u8]; 3],
     ) -> Result<u32> {
+        if !self.slot(tree.slot)?.versioned {
+            return Ok(NO_VERSION);
+        }
         let new = NewVersion {
             id,
             change,
@@ -514,8 +517,11 @@ impl Core {
         self.carry_out(t, &facts, &leaf, &record, |image| {
             image.change_node_flags(leaf.line, node_flags::VERSIONED | node_flags::DELETED, 0)
         })?;
-        self.remember(t, tree, &leaf, id, Change::FlagDelete, [key, data, &[]])?;
+        let version = self.remember(t, tree, &leaf, id, Change::FlagDelete, [key, data, &[]])?;
         self.counters.deletes += 1;
+        if version == NO_VERSION {
+            self.clean_at_once(tree, key, data)?;
+        }
         Ok(())
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Slot {
     pub(super) gate: Option<Arc<dyn PageWriteGate>>,
     pub(super) largest_page: Option<PageNumber>,
     pub(super) read_only: bool,
+    pub(super) versioned: bool,
+    pub(super) temporary: bool,
 }
 
 /// A session as clean-up sees it.
@@ -145,10 +147,11 @@ impl Core {
         if t.level() == 0 {
             return Err(LiveError::NotInTransaction);
         }
-        if t.read_only {
+        let found = self.slot(slot)?;
+        if t.read_only && !found.temporary {
             return Err(LiveError::TransactionReadOnly);
         }
-        if self.slot(slot)?.read_only {
+        if found.read_only {
             return Err(LiveError::DatabaseReadOnly(slot));
         }
         let (_, bytes) = self.versions.size();

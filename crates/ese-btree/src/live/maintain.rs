@@ -42,6 +42,8 @@ impl LiveTrees {
                 gate: facts.gate,
                 largest_page: facts.largest_page,
                 read_only: facts.read_only,
+                versioned: facts.versioned,
+                temporary: facts.temporary,
             });
         }
         Ok(())
@@ -223,6 +225,8 @@ impl Core {
             gate: found.gate.clone(),
             largest_page: found.largest_page,
             read_only: found.read_only,
+            versioned: found.versioned,
+            temporary: found.temporary,
             last_page: self.cache.last_page(slot).unwrap_or(PageNumber(0)),
         })
     }
@@ -328,7 +332,7 @@ impl Core {
     }
 
     /// Does something in the session of the engine itself; a transaction that it begins is committed.
-    fn as_system<T>(
+    pub(super) fn as_system<T>(
         &mut self,
         work: impl FnOnce(&mut Self, &mut TransactionState) -> Result<T>,
     ) -> Result<T> {
@@ -403,8 +407,13 @@ impl Core {
         }
     }
 
-    fn system_transaction(&mut self, system: &mut TransactionState) -> Result<()> {
+    pub(super) fn system_transaction(&mut self, system: &mut TransactionState) -> Result<()> {
         if system.level() == 0 { self.begin(system, false) } else { Ok(()) }
+    }
+
+    /// Removes a deleted node of a tree without versions.
+    pub(super) fn clean_at_once(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
+        self.as_system(|core, system| core.clean_node(system, tree.slot, &tree.root, key, data))
     }
 
     /// Removes a node for good if it is flag-deleted and has no versions.

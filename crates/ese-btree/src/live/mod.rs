@@ -14,6 +14,7 @@ mod core;
 mod error;
 mod fraction;
 mod maintain;
+mod private;
 mod records;
 mod search;
 mod settings;
@@ -38,6 +39,12 @@ pub use transaction::TransactionState;
 /// The trees of all attached databases. See the [module](self)'s description.
 pub struct LiveTrees {
     core: Mutex<core::Core>,
+}
+
+impl std::fmt::Debug for LiveTrees {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveTrees").finish_non_exhaustive()
+    }
 }
 
 impl LiveTrees {

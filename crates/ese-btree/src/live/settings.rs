@@ -59,6 +59,12 @@ pub struct SlotFacts {
     pub largest_page: Option<PageNumber>,
     /// Whether nothing may change.
     pub read_only: bool,
+    /// Whether changes can be rolled back. Without versions everybody sees a change at once, and for good.
+    #[doc(alias = "JET_bitDbVersioningOff")]
+    pub versioned: bool,
+    /// The temporary database: transactions that only read may change it, too.
+    #[doc(alias = "dbidTemp")]
+    pub temporary: bool,
     /// The last page of the file. Set by [`LiveTrees::facts`](super::LiveTrees::facts); the attach does not look at it.
     pub last_page: PageNumber,
 }
@@ -74,14 +80,16 @@ impl SlotFacts {
             gate: None,
             largest_page: None,
             read_only: false,
+            versioned: true,
+            temporary: false,
             last_page: PageNumber(0),
         }
     }
 
-    /// A database without log: the temporary one.
+    /// The temporary database, which has no log.
     #[must_use]
-    pub fn unlogged() -> Self {
-        Self { logged: false, ..Self::new(DbTime::START, ObjectId(1)) }
+    pub fn temporary(versioned: bool) -> Self {
+        Self { logged: false, versioned, temporary: true, ..Self::new(DbTime::START, ObjectId(1)) }
     }
 }
 

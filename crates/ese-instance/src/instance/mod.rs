@@ -10,6 +10,7 @@ mod temporary;
 mod term;
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use ese_btree::live::{LiveCounters, LiveTrees};
@@ -35,6 +36,7 @@ pub use options::{InitFlags, InitOptions, TermMode};
 use paths::InstancePaths;
 pub(crate) use paths::absolute as absolute_path;
 pub use restoring::RestoringInstance;
+pub(crate) use temporary::{SortPermit, TEMPORARY_SLOT};
 
 /// An instance of the engine. Clones are handles of the same instance.
 ///
@@ -55,6 +57,8 @@ pub(crate) struct Shared {
     parameters: Mutex<ParameterSet>,
     running: RwLock<Option<Running>>,
     schema_epoch: SchemaEpoch,
+    /// Sorts that are going on.
+    sorts: Arc<AtomicU64>,
     /// Held while databases come and go.
     slots: Mutex<()>,
 }
@@ -112,6 +116,7 @@ impl Instance {
                 parameters: Mutex::new(parameters),
                 running: RwLock::new(None),
                 schema_epoch: SchemaEpoch::default(),
+                sorts: Arc::default(),
                 slots: Mutex::new(()),
             }),
         }

@@ -1,11 +1,10 @@
-//! The temporary database: slot 0, never logged, gone with the instance. Temporary tables live in memory so far; those that
-//! outgrow it will be made there.
-#![allow(dead_code, reason = "no temporary table asks for it yet")]
+//! The temporary database: slot 0, made when the first temporary table is opened, never logged, gone with the instance.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use ese_btree::live::SlotFacts;
+use ese_btree::live::{LiveTrees, SlotFacts};
 use ese_format::{DatabaseHeader, DatabaseState, FileType};
 use ese_io::{IoErrorKind, Lock, OpenMode, OpenOptions, Storage};
 use ese_log::record::DatabaseSlot;
@@ -13,33 +12,79 @@ use ese_log::record::DatabaseSlot;
 use super::Instance;
 use crate::error::InstanceError;
 use crate::parameter::ParameterId;
-use crate::state::{EntryError, SessionCall};
+use crate::state::EntryError;
 
 /// Slot of the temporary database.
 #[doc(alias = "dbidTemp")]
 pub(crate) const TEMPORARY_SLOT: DatabaseSlot = DatabaseSlot(0);
-/// Pages that it begins with.
-const INITIAL_PAGES: u32 = 254;
+/// Pages that it begins with, at least.
+const LEAST_PAGES: u32 = 20;
+
+/// The right to sort: there are as many as temporary tables are allowed, and tables do not need it any more once they are
+/// tables. Given back when dropped.
+#[doc(alias = "SCB")]
+#[derive(Debug)]
+pub(crate) struct SortPermit {
+    sorts: Arc<AtomicU64>,
+}
+
+impl Drop for SortPermit {
+    fn drop(&mut self) {
+        self.sorts.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 impl Instance {
-    /// Makes sure that the temporary database is there: its trees can be made below the root page of slot 0.
+    /// Whether there may be temporary tables.
+    pub(crate) fn has_temporary_tables(&self) -> bool {
+        self.shared.parameters.lock().on(ParameterId::MAX_TEMPORARY_TABLES)
+    }
+
+    /// The right to sort.
     ///
     /// # Errors
-    /// `Unsupported` when the parameter `MaxTemporaryTables` is 0; a storage error; `Live`.
-    pub(crate) fn ensure_temporary_database(&self) -> Result<DatabaseSlot, InstanceError> {
-        let _slots = self.shared.slots.lock();
-        let (path, trees) = {
-            let running = self.shared.running.read();
+    /// `TooManySorts`; also when the instance is to have no temporary tables at all.
+    pub(crate) fn permit_sort(&self) -> Result<SortPermit, InstanceError> {
+        let limit = self.shared.parameters.lock().number(ParameterId::MAX_TEMPORARY_TABLES);
+        let sorts = Arc::clone(&self.shared.sorts);
+        let add = |now: u64| (now < limit).then_some(now + 1);
+        match sorts.fetch_update(Ordering::AcqRel, Ordering::Acquire, add) {
+            Ok(_) => Ok(SortPermit { sorts }),
+            Err(_) => Err(InstanceError::TooManySorts { limit }),
+        }
+    }
+
+    /// The trees of the instance, with the temporary database among them: trees can be made below the root page of slot 0.
+    ///
+    /// # Errors
+    /// A storage error; `Live`.
+    #[doc(alias = "ErrINSTCreateTempDatabase")]
+    pub(crate) fn temporary_database(&self) -> Result<Arc<LiveTrees>, InstanceError> {
+        let known = |instance: &Self| {
+            let running = instance.shared.running.read();
             let running = running.as_ref().ok_or(EntryError::NotInitialized)?;
-            if running.temporary {
-                return Ok(TEMPORARY_SLOT);
+            Ok::<_, InstanceError>((running.temporary, Arc::clone(&running.trees)))
+        };
+        let (there, trees) = known(self)?;
+        if there {
+            return Ok(trees);
+        }
+        let _slots = self.shared.slots.lock();
+        let (there, trees) = known(self)?;
+        if !there {
+            self.create_temporary_database(&trees).inspect_err(|_| trees.abandon(TEMPORARY_SLOT))?;
+            if let Some(running) = &mut *self.shared.running.write() {
+                running.temporary = true;
             }
-            (running.paths.temporary.clone(), Arc::clone(&running.trees))
+        }
+        Ok(trees)
+    }
+
+    fn create_temporary_database(&self, trees: &LiveTrees) -> Result<(), InstanceError> {
+        let Some(path) = self.shared.running.read().as_ref().map(|r| r.paths.temporary.clone()) else {
+            return Err(EntryError::NotInitialized.into());
         };
         let parameters = self.parameters();
-        if !parameters.on(ParameterId::MAX_TEMPORARY_TABLES) {
-            return Err(InstanceError::Unsupported { what: "temporary tables in an instance that has none" });
-        }
         let storage = &self.environment().storage;
         remove(&**storage, &path)?;
         let options = OpenOptions::new(OpenMode::CreateOrTruncate).lock(Lock::Exclusive);
@@ -52,17 +97,10 @@ impl Instance {
         let page = header.write();
         file.write_at(0, &page)?;
         file.write_at(page.len() as u64, &page)?;
-        trees.attach(TEMPORARY_SLOT, file, SlotFacts::unlogged())?;
-        let session = self.new_session()?;
-        let mut call = session.shared.enter(SessionCall::Ordinary)?;
-        call.nested(|call| {
-            let (live, state) = call.parts()?;
-            Ok(live.create_database_root(state, TEMPORARY_SLOT, INITIAL_PAGES)?)
-        })?;
-        if let Some(running) = &mut *self.shared.running.write() {
-            running.temporary = true;
-        }
-        Ok(TEMPORARY_SLOT)
+        let versioned = parameters.on(ParameterId::ENABLE_TEMP_TABLE_VERSIONING);
+        trees.attach(TEMPORARY_SLOT, file, SlotFacts::temporary(versioned))?;
+        let wanted = u32::try_from(parameters.number(ParameterId::PAGE_TEMP_DB_MIN)).unwrap_or(u32::MAX);
+        Ok(trees.create_private_root(TEMPORARY_SLOT, wanted.max(LEAST_PAGES))?)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::{CatalogView, TableSchema, TableShared};
 use crate::state::SessionCall;
+use crate::table::TemporaryCursor;
 
 /// The thread of the call. Each call asks, and the standard library counts references for its answer.
 fn this_thread() -> ThreadId {
@@ -51,6 +52,8 @@ pub(crate) struct SessionInner {
     updated: HashSet<(u8, ObjectId)>,
     /// Last commit record of a level-0 commit.
     pub(super) last_commit: LogPosition,
+    /// Cursors on temporary tables that are open, with the level in which they were opened.
+    temporary: Vec<(u8, Arc<TemporaryCursor>)>,
     /// Databases that are open, with how often.
     pub(super) databases: Vec<(Arc<AttachedDatabase>, u32)>,
 }
@@ -69,6 +72,7 @@ impl SessionInner {
             created: Vec::new(),
             updated: HashSet::new(),
             last_commit: LogPosition::NONE,
+            temporary: Vec::new(),
             databases: Vec::new(),
         }
     }
@@ -101,7 +105,7 @@ impl SessionShared {
 
     /// As [`enter`](Self::enter), in the middle of another thread's transaction too.
     #[inline]
-    pub(super) fn enter_from_anywhere(
+    pub(crate) fn enter_from_anywhere(
         &self,
         call: SessionCall,
     ) -> Result<SessionCallGuard<'_>, InstanceError> {
@@ -225,6 +229,10 @@ impl SessionCallGuard<'_> {
             }
             position
         };
+        let level = self.level().saturating_sub(1);
+        for (opened, _) in &mut self.inner.temporary {
+            *opened = level.min(*opened);
+        }
         self.lower_level();
         if let Some(position) = position {
             self.inner.last_commit = self.inner.last_commit.max(position);
@@ -253,8 +261,34 @@ impl SessionCallGuard<'_> {
         if outermost {
             self.forget_transaction(None);
         }
+        self.close_temporary_from(self.level());
         self.lower_level();
         Ok(())
+    }
+
+    /// A cursor on a temporary table was opened.
+    pub(crate) fn add_temporary(&mut self, cursor: &Arc<TemporaryCursor>) {
+        let level = self.level();
+        self.inner.temporary.push((level, Arc::clone(cursor)));
+    }
+
+    /// Closes a cursor on a temporary table.
+    pub(crate) fn close_temporary(&mut self, cursor: &Arc<TemporaryCursor>) {
+        self.inner.temporary.retain(|(_, known)| !Arc::ptr_eq(known, cursor));
+        cursor.close(self.inner.state.as_mut());
+    }
+
+    /// Closes the cursors on temporary tables that were opened in a level of transactions, or a deeper one.
+    pub(super) fn close_temporary_from(&mut self, level: u8) {
+        let inner = &mut *self.inner;
+        let state = &mut inner.state;
+        inner.temporary.retain(|(opened, cursor)| {
+            let stays = *opened < level;
+            if !stays {
+                cursor.close(state.as_mut());
+            }
+            stays
+        });
     }
 
     fn lower_level(&mut self) {

@@ -214,6 +214,7 @@ impl SessionShared {
                         break;
                     }
                 }
+                call.close_temporary_from(0);
                 call.close_databases();
             }
             // The instance is gone, and with it whatever was begun.

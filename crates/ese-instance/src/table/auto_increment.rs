@@ -8,7 +8,7 @@ use ese_format::{JetError, RecordView, RootFields};
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::plan::{PlanIndex, TablePlan};
-use super::tree::{Place, Reads, RowTree};
+use super::tree::{Place, Reads};
 use super::update::nested;
 use super::{PrepareKind, Table, UpdateFlags};
 use crate::catalog::ColumnDefinition;
@@ -35,9 +35,7 @@ pub(super) fn next_auto_increment(
     let shared = Arc::clone(&plan.schema.shared);
     let mut numbers = shared.auto_increment.lock();
     if numbers.next == 0 {
-        let tree = TablePlan::live_tree(&plan.rows);
-        let stored = tree.map(|tree| call.trees().root_fields(tree)).transpose()?;
-        numbers.next = match stored.and_then(|fields| fields.auto_increment) {
+        numbers.next = match call.trees().root_fields(&plan.rows.0)?.auto_increment {
             Some(last) => last.saturating_add(1),
             None => highest_number(call, plan, place, column)?.saturating_add(1),
         };
@@ -67,7 +65,7 @@ fn reserve_numbers(
     most: u64,
 ) -> Result<()> {
     numbers.reserved = u64::MAX;
-    let Some(tree) = TablePlan::live_tree(&plan.rows).copied() else { return Ok(()) };
+    let tree = plan.rows.0;
     let fields = call.trees().root_fields(&tree)?;
     let Some(stored) = fields.auto_increment else { return Ok(()) };
     numbers.at_once = (numbers.at_once.max(1) * 2).min(MOST_AT_ONCE);
@@ -111,7 +109,7 @@ pub(crate) fn number_rows(
     }
     moved.or_else(|error| if matches!(error, TableError::NoCurrentRecord) { Ok(()) } else { Err(error) })?;
     *plan.schema.shared.auto_increment.lock() = NumberReserve::default();
-    let Some(tree) = TablePlan::live_tree(&plan.rows).copied() else { return Ok(()) };
+    let tree = plan.rows.0;
     let fields = call.trees().root_fields(&tree)?;
     if fields.auto_increment.is_none() {
         return Ok(());
@@ -133,9 +131,7 @@ impl Table {
             if plan.schema.auto_increment.is_none() {
                 return Err(TableError::refused("no column to be numbered", JetError::INVALID_OPERATION));
             }
-            let tree = TablePlan::live_tree(&plan.rows);
-            let stored = tree.map(|tree| call.trees().root_fields(tree)).transpose()?;
-            if stored.is_none_or(|fields| fields.auto_increment.is_none()) {
+            if call.trees().root_fields(&plan.rows.0)?.auto_increment.is_none() {
                 let what = "the table does not keep how far numbers are reserved";
                 return Err(TableError::refused(what, JetError::FEATURE_NOT_AVAILABLE));
             }
@@ -177,7 +173,7 @@ fn highest_number(
         let mut entry = Place::default();
         if index.tree.seek(&reads, &[], &[], how, &mut entry)? {
             let mut bytes = entry.data().to_vec();
-            if index.tree.root() != plan.rows.root() || !matches!(index.tree, RowTree::Live(_)) {
+            if index.tree.root() != plan.rows.root() {
                 plan.rows.get(&reads, entry.data(), &mut bytes)?;
             }
             return number_of(&bytes);

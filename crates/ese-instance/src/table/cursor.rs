@@ -296,9 +296,10 @@ impl Cursor {
         TableError::NoCurrentRecord
     }
 
-    pub(super) fn check_range(&mut self) -> Result<()> {
+    pub(super) fn check_range(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        let sorted = if self.plan.sorted { Some(self.key_here(call)?) } else { None };
         let Some(range) = &self.range else { return Ok(()) };
-        if range.holds(self.current_key()) {
+        if range.holds(sorted.as_deref().unwrap_or(self.current_key())) {
             return Ok(());
         }
         let location = if range.upper { Location::AfterLast } else { Location::BeforeFirst };
@@ -388,7 +389,7 @@ impl Cursor {
             return Err(self.leave(Location::AfterLast));
         }
         if self.range.as_ref().is_some_and(|range| range.upper) {
-            self.check_range()?;
+            self.check_range(call)?;
         }
         Ok(())
     }
@@ -422,7 +423,7 @@ impl Cursor {
             return Err(self.leave(Location::BeforeFirst));
         }
         if self.range.as_ref().is_some_and(|range| !range.upper) {
-            self.check_range()?;
+            self.check_range(call)?;
         }
         Ok(())
     }

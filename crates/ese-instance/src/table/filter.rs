@@ -186,7 +186,7 @@ impl Table {
     /// and `JET_errInvalidParameter` for what the column cannot be compared with; a column that the table does not have.
     #[doc(alias = "JetSetCursorFilter")]
     pub fn set_filters(&mut self, filters: &[ColumnFilter]) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(super::temporary::TableCall::OnlyDatabases)?;
         self.call(|cursor, _| {
             cursor.filters.clear();
             if cursor.index.is_some() || cursor.plan.temporary {

@@ -16,6 +16,7 @@ mod cursor;
 mod enumerate;
 mod error;
 mod filter;
+mod intersect;
 mod long_values;
 mod plan;
 mod position;
@@ -42,6 +43,7 @@ pub use filter::{ColumnFilter, FilterOperator};
 pub use position::RecordPosition;
 pub use retrieve::{RetrieveFlags, RetrieveOptions, Retrieved};
 pub use set_column::{SetFlags, SetOptions};
+pub(crate) use temporary::TemporaryCursor;
 pub use temporary::{TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec};
 pub use update::{PrepareKind, UpdateFlags};
 
@@ -54,7 +56,7 @@ use crate::state::SessionCall;
 use cursor::{Cursor, Location};
 use error::Result;
 use plan::TablePlan;
-use temporary::TemporaryState;
+use temporary::TableCall;
 
 /// A cursor on a table.
 #[doc(alias = "JET_TABLEID")]
@@ -64,7 +66,7 @@ pub struct Table {
     /// None for a temporary table.
     database: Option<Arc<AttachedDatabase>>,
     opened: Option<OpenedTable>,
-    temporary: Option<TemporaryState>,
+    temporary: Option<Arc<TemporaryCursor>>,
     cursor: Cursor,
 }
 
@@ -116,7 +118,7 @@ impl Table {
     /// Refused at the door; as opening the table.
     #[doc(alias = "JetDupCursor")]
     pub fn duplicate(&mut self) -> Result<Self> {
-        self.end_insertion()?;
+        self.allow(TableCall::Duplicate)?;
         let mut opened = None;
         if let Some(mine) = &self.opened {
             let schema = &self.cursor.plan.schema;
@@ -127,11 +129,12 @@ impl Table {
         }
         let mut cursor = Cursor::new(Arc::clone(&self.cursor.plan));
         cursor.location = Location::First;
+        let temporary = self.duplicate_temporary()?;
         Ok(Self {
             session: Arc::clone(&self.session),
             database: self.database.clone(),
             opened,
-            temporary: self.temporary.clone(),
+            temporary,
             cursor,
         })
     }
@@ -144,6 +147,7 @@ impl Table {
     #[doc(alias = "JetGetTableColumnInfo")]
     #[doc(alias = "JetGetTableIndexInfo")]
     pub fn definition(&mut self) -> Result<TableDefinition> {
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, _| Ok(cursor.plan.table().clone()))
     }
 
@@ -153,6 +157,7 @@ impl Table {
     /// `ColumnNotFound` (as `Instance`); refused at the door.
     #[doc(alias = "JET_COLUMNID")]
     pub fn column_id(&mut self, name: &str) -> Result<u32> {
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, _| {
             let found = cursor.plan.schema.column(name).map(|(_, column)| column.api_id());
             found.ok_or_else(|| {
@@ -172,7 +177,8 @@ impl Table {
     #[doc(alias = "JetMove")]
     #[doc(alias = "JET_MoveFirst")]
     pub fn move_first(&mut self) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(TableCall::Move)?;
+        self.end_insertion(true)?;
         self.call(Cursor::move_first)
     }
 
@@ -182,7 +188,8 @@ impl Table {
     /// As [`move_first`](Self::move_first).
     #[doc(alias = "JET_MoveLast")]
     pub fn move_last(&mut self) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(TableCall::Move)?;
+        self.end_insertion(true)?;
         self.call(Cursor::move_last)
     }
 
@@ -211,8 +218,12 @@ impl Table {
     #[doc(alias = "JetMove")]
     #[doc(alias = "JET_bitMoveKeyNE")]
     pub fn move_by(&mut self, rows: i32, to_other_keys: bool) -> Result<()> {
-        self.end_insertion()?;
-        self.check_backwards(rows < 0)?;
+        let kind = if rows < 0 { TableCall::MoveBack } else { TableCall::Move };
+        self.allow(kind)?;
+        if self.is_being_filled() {
+            self.end_insertion(rows > 0)?;
+            self.allow(kind)?;
+        }
         self.call(|cursor, call| cursor.move_by(call, rows, to_other_keys))
     }
 
@@ -222,6 +233,7 @@ impl Table {
     /// `SearchKey`; `NoCurrentIndex`; refused at the door.
     #[doc(alias = "JetMakeKey")]
     pub fn make_key(&mut self, data: &[u8], flags: KeyFlags) -> Result<()> {
+        self.allow(TableCall::SearchKey)?;
         self.call(|cursor, _| cursor.make_key(data, flags))
     }
 
@@ -231,8 +243,12 @@ impl Table {
     /// `KeyNotMade`; `RecordNotFound`, and the cursor stands where the row would be; `Live`.
     #[doc(alias = "JetSeek")]
     pub fn seek(&mut self, flags: SeekFlags) -> Result<TableStatus> {
-        self.end_insertion()?;
-        self.check_search()?;
+        self.allow(TableCall::Seek)?;
+        if self.is_being_filled() {
+            self.end_insertion(false)?;
+            self.check_sorted_rows()?;
+            self.allow(TableCall::Seek)?;
+        }
         self.call(|cursor, call| cursor.seek(call, flags))
     }
 
@@ -243,8 +259,7 @@ impl Table {
     /// that is not there.
     #[doc(alias = "JetSetIndexRange")]
     pub fn set_index_range(&mut self, flags: RangeFlags) -> Result<()> {
-        self.end_insertion()?;
-        self.check_search()?;
+        self.allow(TableCall::SetRange)?;
         self.call(|cursor, call| cursor.set_index_range(call, flags))
     }
 
@@ -254,6 +269,7 @@ impl Table {
     /// Refused at the door.
     #[doc(alias = "JetGetCurrentIndex")]
     pub fn current_index(&mut self) -> Result<Option<String>> {
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, _| {
             let index = cursor.current_index().and_then(|index| cursor.plan.table().indexes.get(index.place));
             Ok(index.map(|index| index.name.clone()))
@@ -267,7 +283,7 @@ impl Table {
     #[doc(alias = "JetSetCurrentIndex")]
     #[doc(alias = "JET_bitMoveFirst")]
     pub fn set_current_index(&mut self, name: Option<&str>) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
             cursor.set_current_index(call, name)?;
             cursor.cancel_for_move(call)?;
@@ -285,7 +301,7 @@ impl Table {
     #[doc(alias = "JetSetCurrentIndex3")]
     #[doc(alias = "JET_bitNoMove")]
     pub fn set_current_index_no_move(&mut self, name: Option<&str>, instance: u32) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
             cursor.check_on_row(call)?;
             let bookmark = cursor.row.key().to_vec();
@@ -300,10 +316,10 @@ impl Table {
     /// `NoCurrentRecord`.
     #[doc(alias = "JetGetBookmark")]
     pub fn bookmark(&mut self) -> Result<Vec<u8>> {
-        self.end_insertion()?;
+        self.allow(TableCall::Bookmark)?;
         self.call(|cursor, call| {
             cursor.check_on_row(call)?;
-            Ok(cursor.row.key().to_vec())
+            Ok(cursor.bookmark_here())
         })
     }
 
@@ -314,7 +330,7 @@ impl Table {
     /// (`JET_errInvalidBookmark`) for no bytes.
     #[doc(alias = "JetGotoBookmark")]
     pub fn goto_bookmark(&mut self, bookmark: &[u8]) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(TableCall::Bookmark)?;
         self.call(|cursor, call| cursor.goto_bookmark(call, bookmark, 1))
     }
 
@@ -324,6 +340,7 @@ impl Table {
     /// `NoCurrentIndex` on the primary one; `NoCurrentRecord`.
     #[doc(alias = "JetGetSecondaryIndexBookmark")]
     pub fn secondary_bookmark(&mut self) -> Result<(Vec<u8>, Vec<u8>)> {
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
             if cursor.index.is_none() {
                 return Err(TableError::NoCurrentIndex);
@@ -346,6 +363,7 @@ impl Table {
         bookmark: &[u8],
         permit_virtual: bool,
     ) -> Result<()> {
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| cursor.goto_entry(call, key, bookmark, permit_virtual))
     }
 
@@ -355,10 +373,14 @@ impl Table {
     /// `NoCurrentRecord`.
     #[doc(alias = "JetRetrieveKey")]
     pub fn current_key(&mut self) -> Result<Vec<u8>> {
-        self.end_insertion()?;
+        self.allow(TableCall::SearchKey)?;
+        if self.is_being_filled() {
+            // There is no row yet, and none is asked for.
+            return Ok(Vec::new());
+        }
         self.call(|cursor, call| {
             cursor.check_on_row(call)?;
-            Ok(cursor.current_key().to_vec())
+            cursor.key_here(call)
         })
     }
 
@@ -369,6 +391,7 @@ impl Table {
     #[doc(alias = "JetRetrieveKey")]
     #[doc(alias = "JET_bitRetrieveCopy")]
     pub fn search_key(&mut self) -> Result<Vec<u8>> {
+        self.allow(TableCall::SearchKey)?;
         self.call(|cursor, _| match cursor.search_key.key() {
             [] => Err(TableError::KeyNotMade),
             key => Ok(key.to_vec()),
@@ -382,7 +405,7 @@ impl Table {
     /// read-only transactions; `Refused` (`JET_errPermissionDenied`) for a table open for reading.
     #[doc(alias = "JetPrepareUpdate")]
     pub fn prepare(&mut self, kind: PrepareKind) -> Result<()> {
-        self.check_preparation(kind)?;
+        self.allow(TableCall::Prepare(kind))?;
         let updatable = self.is_updatable();
         self.call(|cursor, call| cursor.prepare(call, kind, updatable))
     }
@@ -393,6 +416,7 @@ impl Table {
     /// `UpdateNotPrepared`; `Live`.
     #[doc(alias = "JET_prepCancel")]
     pub fn cancel_update(&mut self) -> Result<()> {
+        self.allow(TableCall::Update)?;
         self.call(Cursor::cancel)
     }
 
@@ -409,6 +433,7 @@ impl Table {
         data: &[u8],
         options: impl Into<SetOptions>,
     ) -> Result<TableStatus> {
+        self.allow(TableCall::SetColumn)?;
         let options = options.into();
         let updatable = self.is_updatable();
         let database = self.database.clone();
@@ -434,6 +459,7 @@ impl Table {
     /// As [`update`](Self::update), and `Refused` (`JET_errUpdateMustVersion`).
     #[doc(alias = "JetUpdate2")]
     pub fn update_with(&mut self, flags: UpdateFlags) -> Result<Vec<u8>> {
+        self.allow(TableCall::Update)?;
         let mut bookmark = Vec::new();
         if self.is_being_filled() {
             self.insert_while_filling(&mut bookmark)?;
@@ -449,8 +475,7 @@ impl Table {
     /// `NoCurrentRecord`, `RecordDeleted`; `Live` for a row that another transaction has changed.
     #[doc(alias = "JetDelete")]
     pub fn delete(&mut self) -> Result<()> {
-        self.end_insertion()?;
-        self.check_changes()?;
+        self.allow(TableCall::Delete)?;
         let updatable = self.is_updatable();
         self.call(|cursor, call| cursor.delete(call, updatable))
     }
@@ -462,6 +487,7 @@ impl Table {
     /// `Live`: outside a transaction, or the row is being changed otherwise; `Column` for a column that is no counter.
     #[doc(alias = "JetEscrowUpdate")]
     pub fn escrow_update(&mut self, column: u32, delta: &[u8]) -> Result<i64> {
+        self.allow(TableCall::Escrow)?;
         let updatable = self.is_updatable();
         self.call(|cursor, call| cursor.escrow_update(call, column, delta, updatable))
     }
@@ -473,6 +499,7 @@ impl Table {
     #[doc(alias = "JetGetLock")]
     #[doc(alias = "JET_bitWriteLock")]
     pub fn lock_for_write(&mut self) -> Result<()> {
+        self.allow(TableCall::OnlyDatabases)?;
         let updatable = self.is_updatable();
         self.call(|cursor, call| {
             if call.level() == 0 {
@@ -491,6 +518,7 @@ impl Table {
     /// As [`lock_for_write`](Self::lock_for_write).
     #[doc(alias = "JET_bitReadLock")]
     pub fn lock_for_read(&mut self) -> Result<()> {
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
             if call.level() == 0 {
                 return Err(ese_btree::live::LiveError::NotInTransaction.into());
@@ -512,7 +540,7 @@ impl Table {
         out: &mut [u8],
         options: impl Into<RetrieveOptions>,
     ) -> Result<Retrieved> {
-        self.end_insertion_for_reading()?;
+        self.allow(TableCall::Read)?;
         let options = options.into();
         self.call(|cursor, call| retrieve::reading(call, |call| cursor.retrieve(call, column, out, &options)))
     }
@@ -530,7 +558,7 @@ impl Table {
     /// # Errors
     /// As [`retrieve_column`](Self::retrieve_column).
     pub fn get_with(&mut self, column: u32, options: impl Into<RetrieveOptions>) -> Result<Option<Vec<u8>>> {
-        self.end_insertion_for_reading()?;
+        self.allow(TableCall::Read)?;
         let options = options.into();
         self.call(|cursor, call| {
             retrieve::reading(call, |call| {
@@ -552,7 +580,7 @@ impl Table {
     /// As [`retrieve_column`](Self::retrieve_column).
     #[doc(alias = "itagSequence")]
     pub fn count_values(&mut self, column: u32, flags: RetrieveFlags) -> Result<u32> {
-        self.end_insertion_for_reading()?;
+        self.allow(TableCall::Read)?;
         self.call(|cursor, call| cursor.count_values(call, column, flags))
     }
 
@@ -568,7 +596,7 @@ impl Table {
         most: usize,
         flags: EnumerateFlags,
     ) -> Result<Vec<EnumeratedColumn>> {
-        self.end_insertion_for_reading()?;
+        self.allow(TableCall::Read)?;
         self.call(|cursor, call| retrieve::reading(call, |call| cursor.enumerate(call, columns, most, flags)))
     }
 
@@ -579,7 +607,7 @@ impl Table {
     #[doc(alias = "JetGetRecordSize")]
     #[doc(alias = "JetGetRecordSize3")]
     pub fn record_size(&mut self, flags: RecordSizeFlags, size: &mut RecordSize) -> Result<()> {
-        self.end_insertion_for_reading()?;
+        self.allow(TableCall::Read)?;
         self.call(|cursor, call| retrieve::reading(call, |call| cursor.record_size(call, flags, size)))
     }
 
@@ -605,7 +633,8 @@ impl Drop for Table {
     fn drop(&mut self) {
         // Long values of a row that was never written.
         if self.cursor.prepared.is_some() {
-            let _ = self.cancel_update();
+            let _ = self.call(Cursor::cancel);
         }
+        self.close_temporary();
     }
 }

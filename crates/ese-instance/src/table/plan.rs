@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ese_btree::live::Tree;
 use ese_format::{
     ColumnId, LongValueId, PageSize, RecordBuffer, RecordColumns, SearchSegment, TaggedTarget, largest_record,
 };
@@ -49,10 +48,13 @@ pub(super) struct TablePlan {
     defaults: Vec<Option<usize>>,
     /// What a new row begins with.
     pub(super) default_row: Vec<u8>,
-    /// In memory: the long values of a temporary table.
-    pub(super) memory_long_values: Option<RowTree>,
     /// A temporary table: not logged, nothing to ask the session for.
     pub(super) temporary: bool,
+    /// Sorted rows that are only read: their tree is in the order of their numbers.
+    pub(super) sorted: bool,
+    /// Long values stay in their rows.
+    #[doc(alias = "FIntrinsicLVsOnly")]
+    pub(super) intrinsic_only: bool,
 }
 
 impl RecordColumns for TablePlan {
@@ -68,15 +70,20 @@ impl RecordColumns for TablePlan {
 
 impl TablePlan {
     pub(super) fn new(schema: Arc<TableSchema>, page_size: PageSize, wide_ids: bool) -> Self {
-        Self::build(schema, page_size, wide_ids, None)
+        Self::build(schema, page_size, wide_ids, false)
     }
 
-    /// A table in memory. `rows` are the trees of its rows.
-    pub(super) fn in_memory(schema: Arc<TableSchema>, page_size: PageSize) -> Self {
-        Self::build(schema, page_size, true, Some(RowTree::in_memory()))
+    /// A temporary table.
+    pub(super) fn temporary(
+        schema: Arc<TableSchema>,
+        page_size: PageSize,
+        sorted: bool,
+        intrinsic_only: bool,
+    ) -> Self {
+        Self { sorted, intrinsic_only, ..Self::build(schema, page_size, true, true) }
     }
 
-    fn build(schema: Arc<TableSchema>, page_size: PageSize, wide_ids: bool, memory: Option<RowTree>) -> Self {
+    fn build(schema: Arc<TableSchema>, page_size: PageSize, wide_ids: bool, temporary: bool) -> Self {
         let table = &schema.definition;
         let mut slots = vec![None; 128];
         let mut defaults = vec![None; 256];
@@ -113,8 +120,7 @@ impl TablePlan {
                     placeholder = Some(if segment.descending { [0x80, 0xFF] } else { [0x7F, 0] });
                 }
             }
-            let tree = memory.clone().unwrap_or(RowTree::Live(index.tree));
-            let index = PlanIndex { place, keys, tree, segments, placeholder };
+            let index = PlanIndex { place, keys, tree: RowTree(index.tree), segments, placeholder };
             if definition.is_primary() {
                 primary = Some(index);
             } else if index.keys.is_complete() {
@@ -123,7 +129,7 @@ impl TablePlan {
         }
         let key_most = primary.as_ref().map_or(SEQUENTIAL_KEY, |index| index.keys.rules().key_most);
         let mut plan = Self {
-            rows: memory.clone().unwrap_or(RowTree::Live(schema.tree)),
+            rows: RowTree(schema.tree),
             primary,
             secondary,
             page_size,
@@ -133,8 +139,9 @@ impl TablePlan {
             slots,
             defaults,
             default_row: Vec::new(),
-            temporary: memory.is_some(),
-            memory_long_values: memory.map(|_| RowTree::in_memory()),
+            temporary,
+            sorted: false,
+            intrinsic_only: false,
             schema,
         };
         plan.default_row = plan.make_default_row();
@@ -186,10 +193,7 @@ impl TablePlan {
 
     /// The tree of long values, once there is one.
     pub(super) fn long_values(&self) -> Option<RowTree> {
-        match &self.memory_long_values {
-            Some(tree) => Some(tree.clone()),
-            None => self.schema.long_values().map(RowTree::Live),
-        }
+        self.schema.long_values().map(RowTree)
     }
 
     /// Bytes of a new long value's id in a row.
@@ -202,14 +206,6 @@ impl TablePlan {
     pub(super) const fn most_intrinsic(&self) -> usize {
         // Header, entry of the array, extended-info byte.
         self.row_limit.saturating_sub(4 + 4 + 1)
-    }
-
-    /// The tree of an index, for those who need the database's.
-    pub(super) fn live_tree(tree: &RowTree) -> Option<&Tree> {
-        match tree {
-            RowTree::Live(tree) => Some(tree),
-            RowTree::Memory(_) => None,
-        }
     }
 }
 

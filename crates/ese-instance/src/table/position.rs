@@ -1,15 +1,12 @@
 //! Counting rows, and where among them a row is.
 
-use std::collections::BTreeSet;
-
 use ese_btree::live::SeekHow;
-use ese_format::ColumnKind;
 
 use super::cursor::{Cursor, Location};
 use super::error::{Result, TableError};
-use super::temporary::{TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec};
+use super::temporary::TableCall;
 use super::tree::{Place, Reads};
-use super::{PrepareKind, SetFlags, Table};
+use super::Table;
 use crate::session::SessionCallGuard;
 
 /// Up to so many rows are counted; among more a position is an estimate, as the engine's always are.
@@ -66,9 +63,8 @@ impl Cursor {
         }
         let (tree, here) = (self.tree(), self.place());
         let reads = Reads { trees: call.trees(), state: call.state()? };
-        if let Some((before, total)) = tree.estimate(&reads, here)?
-            && total > MOST_COUNTED
-        {
+        let (before, total) = tree.estimate(&reads, here)?;
+        if total > MOST_COUNTED {
             return Ok(RecordPosition { before, total });
         }
         let mut position = RecordPosition::default();
@@ -123,7 +119,7 @@ impl Table {
     /// `NoCurrentRecord` when the cursor is on no row; an empty table has 0 rows.
     #[doc(alias = "JetIndexRecordCount")]
     pub fn count(&mut self, most: u64) -> Result<u64> {
-        self.end_insertion()?;
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| cursor.count(call, most))
     }
 
@@ -133,7 +129,7 @@ impl Table {
     /// `NoCurrentRecord`.
     #[doc(alias = "JetGetRecordPosition")]
     pub fn record_position(&mut self) -> Result<RecordPosition> {
-        self.end_insertion()?;
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(Cursor::position)
     }
 
@@ -143,63 +139,7 @@ impl Table {
     /// `RecordNotFound` in an empty table; `Refused` for a position that cannot be.
     #[doc(alias = "JetGotoPosition")]
     pub fn goto_position(&mut self, position: RecordPosition) -> Result<()> {
-        self.end_insertion()?;
+        self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| cursor.goto_position(call, position))
-    }
-
-    /// The rows that lie in the ranges of all the cursors, which stand at the beginnings of their ranges on different
-    /// secondary indexes of one table: a temporary table of their bookmarks, with how many there are.
-    ///
-    /// # Errors
-    /// `Refused` (`JET_errInvalidParameter`) for cursors that do not go together; `NoCurrentRecord`.
-    #[doc(alias = "JetIntersectIndexes")]
-    #[doc(alias = "JET_RECORDLIST")]
-    pub fn intersect_indexes(ranges: &mut [&mut Self]) -> Result<(Self, u64)> {
-        let mut seen = Vec::new();
-        for range in &*ranges {
-            let Some(index) = range.cursor.index else {
-                return Err(TableError::parameter("a range of the primary index"));
-            };
-            let object = range.cursor.plan.table().object_id;
-            if seen.iter().any(|&(other, place)| other != object || place == index) {
-                return Err(TableError::parameter("ranges of other tables, or of one index twice"));
-            }
-            seen.push((object, index));
-        }
-        let mut common: Option<BTreeSet<Vec<u8>>> = None;
-        let Some(session) = ranges.first().map(|range| std::sync::Arc::clone(&range.session)) else {
-            return Err(TableError::parameter("no ranges"));
-        };
-        for range in &mut *ranges {
-            let bookmarks = range.call(|cursor, call| {
-                cursor.check_on_row(call)?;
-                let mut bookmarks = BTreeSet::new();
-                loop {
-                    bookmarks.insert(cursor.row.key().to_vec());
-                    if !cursor.next_for_count(call)? {
-                        return Ok(bookmarks);
-                    }
-                }
-            })?;
-            common = Some(match common {
-                None => bookmarks,
-                Some(common) => common.intersection(&bookmarks).cloned().collect(),
-            });
-        }
-        let common = common.unwrap_or_default();
-        let spec = TemporaryTableSpec {
-            columns: vec![TemporaryColumn::key(ColumnKind::LONG_BINARY)],
-            flags: TemporaryTableFlags::INTRINSIC_LONG_VALUES,
-            key_most: Some(2000),
-            ..TemporaryTableSpec::default()
-        };
-        let (mut list, columns) = Self::open_temporary_on(session, &spec)?;
-        let column = columns.first().copied().unwrap_or_default();
-        for bookmark in &common {
-            list.prepare(PrepareKind::Insert)?;
-            list.set_column(column, bookmark, SetFlags::INTRINSIC)?;
-            list.update()?;
-        }
-        Ok((list, common.len() as u64))
     }
 }

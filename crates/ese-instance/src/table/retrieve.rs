@@ -290,8 +290,8 @@ impl Cursor {
         if flags != RetrieveFlags::PAGE_NUMBER {
             return Err(TableError::flags());
         }
-        if self.plan.temporary {
-            return Err(TableError::refused("a table in memory", JetError::INVALID_TABLE_ID));
+        if self.plan.sorted {
+            return Err(TableError::refused("sorted rows", JetError::INVALID_TABLE_ID));
         }
         self.check_on_row(call)?;
         self.forget_row();

@@ -48,7 +48,11 @@ impl Cursor {
         self.range = None;
         let mut key = replaced(std::mem::take(&mut self.key_buffer), self.search_key.key());
         self.search_key.reset();
-        let outcome = self.seek_key(call, &mut key, flags);
+        let outcome = if self.plan.sorted {
+            self.seek_sorted(call, &key, flags)
+        } else {
+            self.seek_key(call, &mut key, flags)
+        };
         self.key_buffer = key;
         outcome
     }
@@ -115,7 +119,8 @@ impl Cursor {
     }
 
     pub(super) fn set_index_range(&mut self, call: &SessionCallGuard<'_>, flags: RangeFlags) -> Result<()> {
-        if flags.contains(RangeFlags::REMOVE) {
+        // Sorted rows know no removal.
+        if flags.contains(RangeFlags::REMOVE) && !self.plan.sorted {
             if self.range.take().is_none() {
                 let what = "there is no range to remove";
                 return Err(TableError::refused(what, JetError::INVALID_OPERATION));
@@ -135,7 +140,7 @@ impl Cursor {
         });
         self.search_key.reset();
         let result = match self.settle(call) {
-            Ok(()) if matches!(self.location, Location::OnRow | Location::OnKey) => self.check_range(),
+            Ok(()) if matches!(self.location, Location::OnRow | Location::OnKey) => self.check_range(call),
             Ok(()) => Err(TableError::NoCurrentRecord),
             Err(error) => Err(error),
         };
@@ -197,6 +202,9 @@ impl Cursor {
         bookmark: &[u8],
         instance: usize,
     ) -> Result<()> {
+        if self.plan.sorted {
+            return self.goto_sorted(call, bookmark);
+        }
         if bookmark.is_empty() {
             let what = "a bookmark without bytes";
             return Err(TableError::refused(what, JetError::INVALID_BOOKMARK));
@@ -319,6 +327,7 @@ impl Table {
     #[doc(alias = "JET_bitPrereadForward")]
     #[doc(alias = "JET_bitPrereadBackward")]
     pub fn preread_keys(&mut self, keys: &[&[u8]], backwards: bool) -> Result<usize> {
+        self.allow(super::temporary::TableCall::OnlyDatabases)?;
         self.call(|cursor, _| {
             if keys.is_empty() {
                 return Err(TableError::parameter("no keys to read ahead"));

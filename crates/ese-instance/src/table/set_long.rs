@@ -111,7 +111,7 @@ impl Cursor {
         if flags.contains(SetFlags::ZERO_LENGTH) || !data.is_empty() {
             self.check_unique(call, plan, place, column, data, options)?;
         }
-        if call.level() == 0 && !plan.temporary {
+        if call.level() == 0 {
             return Err(LiveError::NotInTransaction.into());
         }
         let existing = self.existing(call, plan, place, options)?;
@@ -281,11 +281,9 @@ impl Cursor {
         if let Some(tree) = plan.long_values() {
             return Ok(tree);
         }
-        let Some(database) = database else {
-            return Err(TableError::refused("no database", JetError::INTERNAL_ERROR));
-        };
+        let Some(database) = database else { return plan.temporary_long_values(call.trees()) };
         call.begin_update(&plan.schema)?;
-        Ok(RowTree::Live(crate::ddl::long_value_tree(call, database, &plan.schema)?))
+        Ok(RowTree(crate::ddl::long_value_tree(call, database, &plan.schema)?))
     }
 
     /// Stores apart whatever long value of the row is longer than half of `threshold`. Returns that half; 0 when there is
@@ -328,7 +326,7 @@ impl Cursor {
         if found.is_empty() {
             return Ok(threshold);
         }
-        if call.level() == 0 && !plan.temporary {
+        if call.level() == 0 {
             return Err(LiveError::NotInTransaction.into());
         }
         for (target, number, compress) in found {

@@ -379,23 +379,18 @@ impl Cursor {
                 call.begin_update(&plan.schema)?;
             }
             let (trees, state) = call.parts()?;
-            let (tree, key) = (TablePlan::live_tree(&plan.rows), self.row.key());
-            match (tree, delta) {
-                (Some(tree), &[a, b, c, d]) => {
-                    let delta = i32::from_le_bytes([a, b, c, d]);
-                    let old = trees.add_i32(state, tree, key, offset, delta).map_err(TableError::from);
-                    Ok(i64::from(gone_is_deleted(old)?))
-                }
-                (Some(tree), delta) => {
-                    let Some(delta) = delta.first_chunk::<8>() else {
-                        let error = JetError::INVALID_OPERATION;
-                        return Err(TableError::Column { column: id, what: "no counter", error });
-                    };
-                    let delta = i64::from_le_bytes(*delta);
-                    gone_is_deleted(trees.add_i64(state, tree, key, offset, delta).map_err(TableError::from))
-                }
-                (None, _) => Err(TableError::refused("a temporary table", JetError::INVALID_ON_SORT)),
+            let (tree, key) = (&plan.rows.0, self.row.key());
+            if let &[a, b, c, d] = delta {
+                let delta = i32::from_le_bytes([a, b, c, d]);
+                let old = trees.add_i32(state, tree, key, offset, delta).map_err(TableError::from);
+                return Ok(i64::from(gone_is_deleted(old)?));
             }
+            let Some(delta) = delta.first_chunk::<8>() else {
+                let error = JetError::INVALID_OPERATION;
+                return Err(TableError::Column { column: id, what: "no counter", error });
+            };
+            let delta = i64::from_le_bytes(*delta);
+            gone_is_deleted(trees.add_i64(state, tree, key, offset, delta).map_err(TableError::from))
         });
         self.forget_row();
         old

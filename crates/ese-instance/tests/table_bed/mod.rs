@@ -37,7 +37,25 @@ impl Bed {
         Self { page_size, format, storage, engine, instance, session, database }
     }
 
+    /// With parameters of its own.
+    pub fn with_parameters(page_size: u32, set: impl Fn(&Instance)) -> Self {
+        let storage = MemoryStorage::new();
+        storage.create_directory(Path::new("/db")).unwrap();
+        let (engine, instance, session) = Self::start_with(&storage, page_size, 8920, set);
+        let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+        Self { page_size, format: 8920, storage, engine, instance, session, database }
+    }
+
     fn start(storage: &MemoryStorage, page_size: u32, format: u32) -> (Engine, Instance, Session) {
+        Self::start_with(storage, page_size, format, |_| {})
+    }
+
+    fn start_with(
+        storage: &MemoryStorage,
+        page_size: u32,
+        format: u32,
+        set: impl Fn(&Instance),
+    ) -> (Engine, Instance, Session) {
         let engine = Engine::new(Environment {
             storage: Arc::new(storage.clone()),
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
@@ -52,6 +70,7 @@ impl Bed {
         instance.set_parameter(ParameterId::DATABASE_PAGE_SIZE, page_size).unwrap();
         instance.set_parameter(ParameterId::LOG_FILE_SIZE, 1024_u32).unwrap();
         instance.set_parameter(ParameterId::ENGINE_FORMAT_VERSION, format).unwrap();
+        set(&instance);
         instance.initialize(InitOptions::default()).unwrap();
         let session = instance.begin_session().unwrap();
         (engine, instance, session)

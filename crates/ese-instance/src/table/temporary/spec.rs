@@ -1,29 +1,16 @@
-//! Temporary tables: sorts, and tables of one session without a database. They are kept in memory.
+//! What temporary tables are made of: options, columns, and the definition that follows from them.
 
-use std::sync::Arc;
-
-use ese_btree::live::LiveError;
 use ese_format::{
-    Collation, CollationError, ColumnId, ColumnKind, JetError, KeySegment, ObjectId, PageNumber, RecordView,
-    StoredCollation,
+    Collation, CollationError, ColumnId, ColumnKind, JetError, KeySegment, ObjectId, PageNumber, PageSize,
+    StoredCollation, largest_record,
 };
-use ese_log::record::DatabaseSlot;
-use parking_lot::Mutex;
 
-use super::Table;
-use super::cursor::{Cursor, Location};
-use super::error::{Result, TableError};
-use super::plan::TablePlan;
-use super::update::PrepareKind;
-use super::write::check_nulls;
+use super::super::error::{Result, TableError};
 use crate::builder::definition::SORT_VERSION;
 use crate::catalog::{
     ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, TableDefinition, TableFlags,
 };
 use crate::ddl::key_limit;
-use crate::schema::{TableSchema, TableShared};
-use crate::session::{Session, SessionCallGuard, SessionShared};
-use crate::state::SessionCall;
 
 /// Flags for the normalisation of text where nothing else is said.
 const NORMALIZATION_FLAGS: u32 = 0x0003_0401;
@@ -127,26 +114,8 @@ pub struct TemporaryTableSpec {
     pub normalization_flags: Option<u32>,
 }
 
-/// How far a temporary table is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Rows are inserted; nothing is sorted yet.
-    Filling,
-    /// Rows are read, and cannot be changed.
-    Sorted,
-    /// A table as others are.
-    Table,
-}
-
-/// What the cursors of a temporary table share.
-#[derive(Clone, Debug)]
-pub(super) struct TemporaryState {
-    flags: TemporaryTableFlags,
-    phase: Arc<Mutex<Phase>>,
-}
-
 /// How the engine sorts text where nothing else is said.
-pub(super) fn default_collation() -> std::result::Result<Collation, CollationError> {
+pub(in crate::table) fn default_collation() -> std::result::Result<Collation, CollationError> {
     Collation::new(&StoredCollation {
         locale_name: Some("en-US"),
         locale_id: 0,
@@ -156,10 +125,16 @@ pub(super) fn default_collation() -> std::result::Result<Collation, CollationErr
     })
 }
 
-fn definition(spec: &TemporaryTableSpec, key_limit: u16) -> Result<(TableDefinition, Vec<u32>)> {
+pub(super) fn definition(
+    spec: &TemporaryTableSpec,
+    page_size: PageSize,
+) -> Result<(TableDefinition, Vec<u32>)> {
     let key_most = spec.key_most.filter(|&most| most != 0);
     let longest = key_most.unwrap_or(KEY_MOST);
-    if longest < KEY_MOST || longest > key_limit || spec.segment_most.is_some_and(|most| most > longest) {
+    if longest < KEY_MOST
+        || longest > key_limit(page_size)
+        || spec.segment_most.is_some_and(|most| most > longest)
+    {
         return Err(TableError::parameter("a longest key that cannot be"));
     }
     let mut next = [*ColumnId::FIXED.start(), *ColumnId::VARIABLE.start(), *ColumnId::TAGGED.start()];
@@ -203,7 +178,7 @@ fn definition(spec: &TemporaryTableSpec, key_limit: u16) -> Result<(TableDefinit
         if form == 0 {
             record_offset = Some(offset);
             let end = u16::try_from(max_size).ok().and_then(|size| offset.checked_add(size));
-            offset = end.ok_or_else(|| TableError::refused("too long", JetError::RECORD_TOO_BIG))?;
+            offset = end.unwrap_or(u16::MAX);
         }
         let code_page = match (column.kind.is_text(), column.code_page) {
             (true, 1200) => 1200,
@@ -231,6 +206,14 @@ fn definition(spec: &TemporaryTableSpec, key_limit: u16) -> Result<(TableDefinit
             record_offset,
             default_value: None,
         });
+    }
+    if usize::from(offset) > page_size.len() {
+        // The engine's answer where it does not look at the key.
+        let what = "the fixed columns are longer than a page";
+        return Err(TableError::refused(what, JetError::DATABASE_CORRUPTED));
+    }
+    if !segments.is_empty() && usize::from(offset) > largest_record(page_size, longest.into()) {
+        return Err(TableError::refused("the fixed columns are too long", JetError::RECORD_TOO_BIG));
     }
     columns.sort_by_key(ColumnDefinition::api_id);
     let mut indexes = Vec::new();
@@ -277,163 +260,4 @@ fn definition(spec: &TemporaryTableSpec, key_limit: u16) -> Result<(TableDefinit
         long_values: None,
     };
     Ok((table, ids))
-}
-
-impl Session {
-    /// Opens a temporary table. Returns it with the numbers of its columns, in the order given.
-    ///
-    /// It begins as a sort: rows are inserted, and the first move, seek or range ends that. Afterwards rows can be changed only
-    /// in a table that is [updatable](TemporaryTableFlags::UPDATABLE). Tables without key columns and those with long values
-    /// are tables from the beginning. Changes are not taken back when a transaction is.
-    ///
-    /// # Errors
-    /// `Refused` with the engine's numbers for options that do not go together and columns that cannot be.
-    #[doc(alias = "JetOpenTempTable")]
-    #[doc(alias = "JetOpenTemporaryTable2")]
-    pub fn open_temporary_table(&self, spec: &TemporaryTableSpec) -> Result<(Table, Vec<u32>)> {
-        Table::open_temporary_on(Arc::clone(&self.shared), spec)
-    }
-}
-
-impl Table {
-    pub(super) fn open_temporary_on(
-        session: Arc<SessionShared>,
-        spec: &TemporaryTableSpec,
-    ) -> Result<(Self, Vec<u32>)> {
-        drop(session.enter(SessionCall::Ordinary)?);
-        let page_size = session.instance.parameters().page_size();
-        let flags = spec.flags;
-        let cannot = || {
-            let what = "a sort that is gone through once is no table";
-            TableError::refused(what, JetError::CANNOT_MATERIALIZE_FORWARD_ONLY_SORT)
-        };
-        let forward_only = flags.contains(TemporaryTableFlags::FORWARD_ONLY);
-        let table_wanted = TemporaryTableFlags::INDEXED
-            | TemporaryTableFlags::UPDATABLE
-            | TemporaryTableFlags::SCROLLABLE
-            | TemporaryTableFlags::FORCE_MATERIALIZATION;
-        if forward_only && flags.intersects(table_wanted) {
-            return Err(cannot());
-        }
-        let (definition, ids) = definition(spec, key_limit(page_size))?;
-        let long = spec.columns.iter().any(|column| column.kind.is_long_value());
-        let is_table = definition.indexes.is_empty()
-            || long && !flags.contains(TemporaryTableFlags::INTRINSIC_LONG_VALUES)
-            || flags.contains(TemporaryTableFlags::FORCE_MATERIALIZATION);
-        if is_table && forward_only {
-            return Err(cannot());
-        }
-        let shared = TableShared::new(ObjectId(0), &Arc::default());
-        let schema = Arc::new(TableSchema::new(DatabaseSlot(0), definition, shared, 0));
-        let plan = TablePlan::in_memory(schema, page_size);
-        let phase = if is_table { Phase::Table } else { Phase::Filling };
-        let mut cursor = Cursor::new(Arc::new(plan));
-        cursor.location = Location::BeforeFirst;
-        let temporary = TemporaryState { flags, phase: Arc::new(Mutex::new(phase)) };
-        Ok((Self { session, database: None, opened: None, temporary: Some(temporary), cursor }, ids))
-    }
-
-    fn phase(&self) -> Option<Phase> {
-        self.temporary.as_ref().map(|state| *state.phase.lock())
-    }
-
-    /// Whether rows are being inserted into a sort.
-    pub(super) fn is_being_filled(&self) -> bool {
-        self.phase() == Some(Phase::Filling)
-    }
-
-    /// The first move ends the insertion into a sort.
-    #[doc(alias = "ErrTTEndInsert")]
-    pub(super) fn end_insertion(&mut self) -> Result<()> {
-        if !self.is_being_filled() {
-            return Ok(());
-        }
-        self.cursor.prepared = None;
-        self.cursor.location = Location::BeforeFirst;
-        if let Some(state) = &self.temporary {
-            let updatable = state.flags.contains(TemporaryTableFlags::UPDATABLE);
-            *state.phase.lock() = if updatable { Phase::Table } else { Phase::Sorted };
-        }
-        Ok(())
-    }
-
-    /// Reads do not end it: there is a row in preparation to be read, or none.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "beside the others that end it")]
-    pub(super) const fn end_insertion_for_reading(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn illegal() -> TableError {
-        TableError::refused("not possible with this temporary table", JetError::ILLEGAL_OPERATION)
-    }
-
-    /// Whether a sort may be gone through backwards.
-    pub(super) fn check_backwards(&self, backwards: bool) -> Result<()> {
-        if backwards { self.check_search() } else { Ok(()) }
-    }
-
-    /// Whether a sort may be searched.
-    pub(super) fn check_search(&self) -> Result<()> {
-        let Some(state) = &self.temporary else { return Ok(()) };
-        let free = TemporaryTableFlags::INDEXED | TemporaryTableFlags::SCROLLABLE;
-        if self.phase() == Some(Phase::Sorted) && !state.flags.intersects(free) {
-            return Err(Self::illegal());
-        }
-        Ok(())
-    }
-
-    /// Whether a row of this kind may be prepared.
-    pub(super) fn check_preparation(&self, kind: PrepareKind) -> Result<()> {
-        match self.phase() {
-            Some(Phase::Filling) if kind != PrepareKind::Insert => Err(Self::illegal()),
-            Some(Phase::Sorted) => Err(Self::illegal()),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether rows may be changed.
-    pub(super) fn check_changes(&self) -> Result<()> {
-        if self.phase() == Some(Phase::Sorted) { Err(Self::illegal()) } else { Ok(()) }
-    }
-
-    /// Puts the prepared row into a sort.
-    #[doc(alias = "ErrIsamSortUpdate")]
-    pub(super) fn insert_while_filling(&mut self, bookmark: &mut Vec<u8>) -> Result<()> {
-        let flags = self.temporary.as_ref().map(|state| state.flags).unwrap_or_default();
-        let keep_all =
-            flags.contains(TemporaryTableFlags::FORWARD_ONLY) && !flags.contains(TemporaryTableFlags::UNIQUE);
-        self.call(|cursor, call| cursor.insert_into_sort(call, keep_all, bookmark))
-    }
-}
-
-impl Cursor {
-    fn insert_into_sort(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        keep_all: bool,
-        key: &mut Vec<u8>,
-    ) -> Result<()> {
-        if self.prepared.is_none() {
-            return Err(TableError::UpdateNotPrepared);
-        }
-        let plan = Arc::clone(&self.plan);
-        let row = RecordView::parse(self.copy.bytes(), plan.page_size)?;
-        check_nulls(&plan, &row)?;
-        let Some(primary) = &plan.primary else { return Err(TableError::NoCurrentIndex) };
-        let tree = plan.long_values();
-        let mut values = Self::values(&mut self.buffers, &plan, tree.as_ref(), call)?;
-        primary.keys.base_key(plan.table(), &row, &mut values, key)?;
-        if keep_all {
-            plan.rows.insert_beside(key, self.copy.bytes());
-        } else {
-            let (trees, state) = call.parts()?;
-            match plan.rows.insert(trees, state, key, self.copy.bytes()) {
-                // Of rows with equal keys the first one stays.
-                Err(TableError::Live(LiveError::KeyDuplicate { .. })) => {}
-                done => done?,
-            }
-        }
-        self.prepared = None;
-        Ok(())
-    }
 }
