@@ -184,11 +184,12 @@ fn what_becomes_a_table() {
 
 /// The outcomes of one call of each kind on a cursor.
 fn outcomes(table: &mut Table) -> Vec<(&'static str, i32)> {
-    let mut out = Vec::new();
-    out.push(("retrieve", ok(table.get(1))));
-    out.push(("retrieve copy", ok(table.get_with(1, RetrieveFlags::COPY))));
-    out.push(("enumerate", ok(table.enumerate_columns(&[], 100, EnumerateFlags::empty()))));
-    out.push(("record size", ok(table.record_size(RecordSizeFlags::empty(), &mut RecordSize::default()))));
+    let mut out = vec![
+        ("retrieve", ok(table.get(1))),
+        ("retrieve copy", ok(table.get_with(1, RetrieveFlags::COPY))),
+        ("enumerate", ok(table.enumerate_columns(&[], 100, EnumerateFlags::empty()))),
+        ("record size", ok(table.record_size(RecordSizeFlags::empty(), &mut RecordSize::default()))),
+    ];
     let bookmark = table.bookmark();
     out.push(("bookmark", bookmark.as_ref().map_or_else(|e| e.jet_error().0, |b| b.len() as i32)));
     out.push(("goto short", ok(table.goto_bookmark(&[1, 2, 3]))));

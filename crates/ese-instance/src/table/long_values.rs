@@ -69,7 +69,7 @@ impl ValueSource<'_> {
     fn chunk(&mut self, id: LongValueId, size: u32, offset: u32) -> Result<()> {
         push_key(&mut self.buffers.key, id, Some(offset));
         let expected = (size - offset).min(self.chunk_size) as usize;
-        let tree = self.tree(id)?.clone();
+        let tree = *self.tree(id)?;
         if !tree.get(&self.reads, &self.buffers.key, &mut self.buffers.chunk)? {
             return Err(TableError::LongValue { id: id.0, what: "a chunk is missing" });
         }

@@ -2,11 +2,11 @@
 
 use ese_btree::live::SeekHow;
 
+use super::Table;
 use super::cursor::{Cursor, Location};
 use super::error::{Result, TableError};
 use super::temporary::TableCall;
 use super::tree::{Place, Reads};
-use super::Table;
 use crate::session::SessionCallGuard;
 
 /// Up to so many rows are counted; among more a position is an estimate, as the engine's always are.
