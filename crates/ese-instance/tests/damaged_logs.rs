@@ -1,14 +1,16 @@
 //! Damages of a crash state: recovery ends with the error number that the original engine ended with.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod thread_bed;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use ese_instance::recovery::{NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover};
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness};
+use ese_instance::recovery::RecoveryRequest;
+use ese_io::MemoryStorage;
 use ese_log::{LogNames, find_streams};
 use serde_json::Value;
+use thread_bed::recover_alike;
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -78,12 +80,7 @@ fn recovered(files: &Files, delete_out_of_range: bool) -> i32 {
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     request.accept_lost_logs = delete_out_of_range;
     request.delete_out_of_range_logs = delete_out_of_range;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
-    match recover(&request, &environment, &NoRecoveryProgress) {
+    match recover_alike(&storage, &request) {
         Ok(report) => report.result.jet_error().0,
         Err(error) => error.jet_error().0,
     }

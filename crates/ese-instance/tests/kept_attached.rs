@@ -1,17 +1,18 @@
 //! Databases that stay attached at the end of recovery, and databases that are not there.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod thread_bed;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use ese_btree::compare_databases;
 use ese_format::{DatabaseState, LogPosition};
 use ese_instance::recovery::{
-    MappedDatabase, NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest,
-    RecoveryResult, recover,
+    MappedDatabase, RecoveryError, RecoveryReport, RecoveryRequest, RecoveryResult,
 };
-use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, OpenOptions, Storage};
 use ese_log::{LogNames, find_streams};
+use thread_bed::recover_alike;
 
 fn load(case: &str) -> Option<MemoryStorage> {
     let folder = testdata::reference(case)?;
@@ -33,12 +34,7 @@ fn run(
     let names = LogNames { base, extension, short_generations: false };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     change(&mut request);
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
-    recover(&request, &environment, &NoRecoveryProgress)
+    recover_alike(storage, &request)
 }
 
 /// Pages that are not as the original's recovery left them.

@@ -3,16 +3,17 @@
 //! The database is an older copy: rebuilt from the first ten generations of a fixture, without undo.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod thread_bed;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use ese_format::{DatabaseHeader, LogGeneration, LogPosition};
 use ese_instance::recovery::{
-    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport,
-    RecoveryRequest, RecoveryResult, StopAt, recover,
+    MissingCurrentLog, RecoveryError, RecoveryReport, RecoveryRequest, RecoveryResult, StopAt,
 };
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, Storage};
 use ese_log::{BaseName, LogNames, LogSet};
+use thread_bed::recover_alike;
 
 const LAST_REQUIRED: u32 = 10;
 const LAST: u32 = 0x13;
@@ -27,12 +28,7 @@ fn run(
 ) -> Result<RecoveryReport, RecoveryError> {
     let mut request = RecoveryRequest::soft(Path::new("/r"), names());
     change(&mut request);
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
-    recover(&request, &environment, &NoRecoveryProgress)
+    recover_alike(storage, &request)
 }
 
 fn archived(generation: u32) -> String {

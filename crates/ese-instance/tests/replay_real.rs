@@ -1,17 +1,16 @@
 //! Real systems' logs, replayed: the result equals the file that Windows left. Names and numbers only are printed.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod thread_bed;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use ese_btree::{Comparison, Difference, compare_databases};
 use ese_format::LogGeneration;
-use ese_instance::recovery::{
-    DatabaseLocations, NoRecoveryProgress, RecoveryEnvironment, RecoveryMode, RecoveryReport,
-    RecoveryRequest, recover,
-};
-use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
+use ese_instance::recovery::{DatabaseLocations, RecoveryMode, RecoveryReport, RecoveryRequest};
+use ese_io::{MemoryStorage, OpenOptions, Storage};
 use ese_log::{BaseName, LogNames};
+use thread_bed::recover_alike;
 
 /// Puts the files of a set that lie in `folder` of it into `target`.
 fn put(storage: &MemoryStorage, set: &str, folder: &str, target: &str, keep: impl Fn(&str) -> bool) -> usize {
@@ -27,21 +26,12 @@ fn put(storage: &MemoryStorage, set: &str, folder: &str, target: &str, keep: imp
     count
 }
 
-fn environment(storage: &MemoryStorage) -> RecoveryEnvironment {
-    RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    }
-}
-
 fn names() -> LogNames {
     LogNames::legacy(BaseName::default())
 }
 
 fn run(storage: &MemoryStorage, request: &RecoveryRequest) -> RecoveryReport {
-    recover(request, &environment(storage), &NoRecoveryProgress)
-        .unwrap_or_else(|e| panic!("{e} ({})", e.jet_error()))
+    recover_alike(storage, request).unwrap_or_else(|e| panic!("{e} ({})", e.jet_error()))
 }
 
 fn compare(storage: &MemoryStorage, a: &str, b: &str) -> Comparison {
@@ -162,7 +152,7 @@ fn a_foreign_log_is_refused() {
     storage.put("/a/edb00001.log", current);
     storage.put("/a/edb.log", bytes);
     let request = RecoveryRequest::soft(Path::new("/a"), names());
-    let error = recover(&request, &environment(&storage), &NoRecoveryProgress).unwrap_err();
+    let error = recover_alike(&storage, &request).unwrap_err();
     println!("{error} ({})", error.jet_error());
     assert_eq!(error.jet_error().0, -530);
 }

@@ -1,17 +1,16 @@
 //! Backup sets of the original engine, recovered the way a restore does it, and compared with what its own restore left.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod thread_bed;
+
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ese_btree::{Difference, compare_databases};
 use ese_format::LogGeneration;
-use ese_instance::recovery::{
-    DatabaseLocations, MappedDatabase, NoRecoveryProgress, RecoveryEnvironment, RecoveryMode,
-    RecoveryRequest, recover,
-};
-use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
+use ese_instance::recovery::{DatabaseLocations, MappedDatabase, RecoveryMode, RecoveryRequest};
+use ese_io::{MemoryStorage, OpenOptions, Storage};
 use ese_log::{BaseName, LogNames, LogSet};
+use thread_bed::recover_alike;
 
 /// Header fields that hold the time, a random number, or the place of the log that the restore wrote.
 const OWN_FIELDS: [&str; 13] = [
@@ -62,13 +61,8 @@ fn restore(case: &str, folders: &[PathBuf], expected: &Path) {
         only_mapped: true,
         ..DatabaseLocations::default()
     };
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
-    let report = recover(&request, &environment, &NoRecoveryProgress)
-        .unwrap_or_else(|e| panic!("{case}: {e} ({})", e.jet_error()));
+    let report =
+        recover_alike(&storage, &request).unwrap_or_else(|e| panic!("{case}: {e} ({})", e.jet_error()));
     let open = |path: &str| storage.open(Path::new(path), OpenOptions::READ).unwrap();
     let (a, b) = (open("/restored/db.edb"), open("/expected"));
     let mut problems = Vec::new();

@@ -2,16 +2,16 @@
 //! every page as the scan found it; a page that was changed behind the log's back must be found.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod thread_bed;
+
 use std::path::Path;
-use std::sync::Arc;
 
 use ese_btree::DivergenceKind;
 use ese_format::{PageNumber, write_page_checksum};
-use ese_instance::recovery::{
-    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryReport, RecoveryRequest, recover,
-};
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness};
+use ese_instance::recovery::{MissingCurrentLog, RecoveryReport, RecoveryRequest};
+use ese_io::MemoryStorage;
 use ese_log::{LogNames, find_streams};
+use thread_bed::recover_alike;
 
 /// The logs of a case, and with `databases` all its files.
 fn load(case: &str, databases: bool) -> Option<MemoryStorage> {
@@ -32,12 +32,7 @@ fn run(storage: &MemoryStorage, compare: bool) -> RecoveryReport {
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     request.missing_current_log = MissingCurrentLog::Accept;
     request.compare_scans = compare;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
-    recover(&request, &environment, &NoRecoveryProgress).unwrap_or_else(|e| panic!("{e} ({})", e.jet_error()))
+    recover_alike(storage, &request).unwrap_or_else(|e| panic!("{e} ({})", e.jet_error()))
 }
 
 #[test]
