@@ -76,8 +76,9 @@ pub use session::{CommitId, CommitMode, Session, Transaction};
 pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
-    ColumnFilter, EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, FilterOperator,
-    PrepareKind, RangeFlags, RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions,
-    Retrieved, SeekFlags, SetFlags, SetOptions, Table, TableError, TableStatus, TemporaryColumn,
-    TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
+    ColumnFilter, ColumnList, ColumnListFlags, EnumerateColumn, EnumerateFlags, EnumeratedColumn,
+    EnumeratedValue, FilterOperator, IndexList, ListNames, ObjectList, PrepareKind, RangeFlags,
+    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, SeekFlags,
+    SetFlags, SetOptions, Table, TableError, TableStatus, TemporaryColumn, TemporaryTableFlags,
+    TemporaryTableSpec, UpdateFlags,
 };

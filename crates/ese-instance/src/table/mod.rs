@@ -17,6 +17,7 @@ mod enumerate;
 mod error;
 mod filter;
 mod intersect;
+mod lists;
 mod long_values;
 mod plan;
 mod position;
@@ -40,6 +41,7 @@ pub use enumerate::{
 };
 pub use error::{TableError, TableStatus};
 pub use filter::{ColumnFilter, FilterOperator};
+pub use lists::{ColumnList, ColumnListFlags, IndexList, ListNames, ObjectList};
 pub use position::RecordPosition;
 pub use retrieve::{RetrieveFlags, RetrieveOptions, Retrieved};
 pub use set_column::{SetFlags, SetOptions};

@@ -255,16 +255,13 @@ impl Table {
     /// Puts the prepared row into a sort.
     #[doc(alias = "ErrIsamSortUpdate")]
     pub(super) fn insert_while_filling(&mut self, bookmark: &mut Vec<u8>) -> Result<()> {
-        let Some(temporary) = self.temporary.clone() else { return Ok(()) };
-        self.call(|cursor, call| {
-            cursor.make_sort_key(call, bookmark)?;
-            if let Some(sort) = &mut temporary.table.state.lock().sort {
-                sort.insert(bookmark, cursor.copy.bytes())?;
-            }
-            cursor.prepared = None;
-            bookmark.clear();
-            Ok(())
-        })
+        let Some(temporary) = self.sort_of_filling() else { return Ok(()) };
+        self.call(|cursor, call| cursor.sort_prepared(call, &temporary, bookmark))
+    }
+
+    /// The table, while rows are inserted into its sort.
+    pub(super) fn sort_of_filling(&self) -> Option<Arc<TemporaryCursor>> {
+        self.temporary.clone().filter(|_| self.is_being_filled())
     }
 
     /// Inserts a row with one value, in the only column of a sort.
@@ -366,8 +363,24 @@ impl TemporaryTable {
 }
 
 impl Cursor {
+    /// Puts the row being prepared into a sort.
+    pub(super) fn sort_prepared(
+        &mut self,
+        call: &SessionCallGuard<'_>,
+        temporary: &TemporaryCursor,
+        key: &mut Vec<u8>,
+    ) -> Result<()> {
+        self.make_sort_key(call, key)?;
+        if let Some(sort) = &mut temporary.table.state.lock().sort {
+            sort.insert(key, self.copy.bytes())?;
+        }
+        self.prepared = None;
+        key.clear();
+        Ok(())
+    }
+
     /// The key of the row being prepared.
-    pub(super) fn make_sort_key(&mut self, call: &SessionCallGuard<'_>, key: &mut Vec<u8>) -> Result<()> {
+    fn make_sort_key(&mut self, call: &SessionCallGuard<'_>, key: &mut Vec<u8>) -> Result<()> {
         if self.prepared.is_none() {
             return Err(TableError::UpdateNotPrepared);
         }
