@@ -4,7 +4,11 @@
 use std::path::Path;
 
 use ese_format::{ColumnKind, DatabaseState, EngineFormatVersion};
-use ese_instance::{ColumnSpec, CommitMode, CreateOptions, IndexSpec, TableSpec, TermMode};
+use ese_instance::{
+    ColumnSpec, CommitMode, CreateOptions, IndexSpec, TableSpec, TermMode, read_database_header,
+};
+use ese_io::{OpenOptions, Storage};
+use ese_log::record::Record;
 use live_bed::{Bed, DATABASE, assert_sound};
 
 mod live_bed;
@@ -99,4 +103,26 @@ fn the_log_alone_brings_a_created_database_back() {
         whole.recover();
         assert_eq!(bed.page_differences(&whole), Vec::<String>::new(), "{what}");
     }
+}
+
+/// The log rolls between the record of an attach and the next one: pages changed from then on need the new generation, and
+/// the header has to say so before one of them is written.
+#[test]
+fn a_roll_while_a_database_is_attached_raises_what_its_header_requires() {
+    let bed = Bed::new();
+    let instance = bed.start(8192, 9600);
+    let session = instance.begin_session().unwrap();
+    session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+    session.detach_database(Path::new(DATABASE)).unwrap();
+    let log = instance.log().unwrap();
+    let last_segment = 256 / 4 - 1;
+    while log.tip().sector < last_segment - 1 {
+        log.append_and_fill(&Record::ShutDownMark).unwrap();
+    }
+    let before = log.generation();
+    session.attach_database(Path::new(DATABASE)).unwrap();
+    assert_eq!(log.generation(), before.next(), "it rolled meanwhile");
+    let file = bed.storage.open(Path::new(DATABASE), OpenOptions::READ).unwrap();
+    let header = read_database_header(&*file).unwrap().header;
+    assert_eq!((header.max_required(), header.max_committed()), (before.next(), before.next()));
 }

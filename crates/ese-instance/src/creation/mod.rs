@@ -207,7 +207,7 @@ impl Instance {
         database.write_header(self.environment().new_signature())?;
         storage.sync_directory(parent_directory(path))?;
         // From now on the log keeps the header's range up to date.
-        self.add_database(Arc::clone(&database));
+        self.add_database(Arc::clone(&database))?;
         self.put_into_trees(&database, largest_page_count)?;
         let outcome = self.fill(call, &database, format);
         if outcome.is_err() {

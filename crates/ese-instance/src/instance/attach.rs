@@ -114,7 +114,7 @@ impl Instance {
         self.put_into_trees(&database, options.largest_page_count)?;
         self.events()
             .report(EventId::ATTACH_DATABASE_DONE, [slot.to_string(), database.path().display().to_string()]);
-        self.add_database(database);
+        self.add_database(database)?;
         Ok(slot)
     }
 
@@ -143,13 +143,17 @@ impl Instance {
         Ok(())
     }
 
-    /// A database is attached: the log keeps its header up to date.
-    pub(crate) fn add_database(&self, database: Arc<AttachedDatabase>) {
+    /// A database is attached: the log keeps its header up to date. It may have been rolled since the record that says so.
+    pub(crate) fn add_database(&self, database: Arc<AttachedDatabase>) -> Result<(), InstanceError> {
         if let Some(running) = &mut *self.shared.running.write() {
             running.databases.retain(|d| d.id() != database.id());
-            running.databases.push(database);
+            running.databases.push(Arc::clone(&database));
             running.databases.sort_by_key(|d| d.id());
             running.share_databases();
+        }
+        match self.log().filter(|_| database.is_logged()) {
+            Some(log) => log.raise_range(&database).inspect_err(|error| self.set_fatal(error.jet_error())),
+            None => Ok(()),
         }
     }
 

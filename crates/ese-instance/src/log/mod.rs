@@ -21,7 +21,7 @@ use ese_log::{
 
 use parking_lot::Mutex;
 
-use crate::database::AttachedDatabase;
+use crate::database::{AttachedDatabase, apply_roll};
 use crate::environment::Environment;
 use crate::error::InstanceError;
 
@@ -333,6 +333,20 @@ impl InstanceLog {
     }
 
     /// Whose headers follow the log from now on.
+    /// Raises a database's required range to the generation being written, when the log was rolled before it knew of the
+    /// database.
+    ///
+    /// # Errors
+    /// A header that cannot be written.
+    pub(crate) fn raise_range(&self, database: &AttachedDatabase) -> Result<(), InstanceError> {
+        let newest = self.writer.header();
+        if database.header().max_committed() < newest.generation() {
+            database.change_header(|h| apply_roll(h, newest.generation(), newest.create_time()));
+            database.write_header(self.environment.new_signature())?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn set_databases(&self, databases: Vec<Arc<AttachedDatabase>>) {
         self.state.set_databases(databases);
     }
