@@ -358,3 +358,28 @@ fn columns_enumerated() {
     drop(table);
     bed.finish();
 }
+
+#[test]
+fn an_index_of_the_version_column_follows_it() {
+    let bed = Bed::new(8192);
+    let people = people().index(IndexSpec::new("ByChanges").descending("Changes").ascending("Id"));
+    bed.database.create_table(&people).unwrap();
+    let mut table = bed.open("People");
+    let c = columns(&mut table);
+    bed.session.begin().unwrap();
+    for name in ["Ada", "Bob"] {
+        insert(&mut table, &c, name, 20);
+    }
+    table.move_first().unwrap();
+    for age in 30_i16..33 {
+        table.prepare(PrepareKind::Replace).unwrap();
+        table.set_column(c.age, &age.to_le_bytes(), SetFlags::empty()).unwrap();
+        table.update().unwrap();
+    }
+    bed.session.commit(CommitMode::Durable).unwrap();
+    table.set_current_index(Some("ByChanges")).unwrap();
+    table.move_first().unwrap();
+    assert_eq!(table.get(c.name).unwrap().as_deref(), Some(&b"Ada"[..]));
+    drop(table);
+    bed.finish();
+}

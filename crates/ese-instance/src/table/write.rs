@@ -204,7 +204,12 @@ impl Cursor {
                     return Err(TableError::RecordDeleted);
                 }
             }
-            if let Some(primary) = plan.primary.as_ref().filter(|primary| prepared.affects(primary)) {
+            self.count_version(&plan, &now)?;
+            self.keep_counters(&plan, prepared, &now)?;
+            let affects = |index: &PlanIndex| {
+                prepared.affects(index) || index.keys.places().any(|place| Some(place) == plan.schema.version)
+            };
+            if let Some(primary) = plan.primary.as_ref().filter(|primary| affects(primary)) {
                 let mut key = Vec::new();
                 self.new_row_key(call, &plan, &mut key)?;
                 if key != prepared.bookmark {
@@ -212,9 +217,7 @@ impl Cursor {
                     return Err(index_error(&plan, primary, what, JetError::RECORD_PRIMARY_CHANGED));
                 }
             }
-            self.count_version(&plan, &now)?;
-            self.keep_counters(&plan, prepared, &now)?;
-            for index in plan.secondary.iter().filter(|index| prepared.affects(index)) {
+            for index in plan.secondary.iter().filter(|index| affects(index)) {
                 let old = self.entries_of(call, &plan, index, Some(&now))?.keys;
                 let new = self.entries_of(call, &plan, index, None)?.keys;
                 let (trees, state) = call.parts()?;
