@@ -1,8 +1,8 @@
 //! Changes of nodes under transactions.
 
 use ese_log::record::{
-    Delete, Delta, Delta64, DiffForm, FlagInsert, FlagInsertAndReplaceData, Insert, Record, SplitOperation,
-    VersionId,
+    Commit, Delete, Delta, Delta64, DiffForm, FlagInsert, FlagInsertAndReplaceData, Insert, Record,
+    SplitOperation, VersionId,
 };
 
 use super::core::{Core, Result};
@@ -25,7 +25,7 @@ impl LiveTrees {
     /// inserted or deleted the node; errors of the transaction, of pages, of the log.
     #[doc(alias = "ErrDIRInsert")]
     pub fn insert(&self, t: &mut TransactionState, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
-        self.core.lock().insert(t, tree, key, data, true)
+        self.core.lock().insert(t, tree, key, data, InsertKind::Versioned).map(|_| ())
     }
 
     /// Inserts a node without a version: everybody sees it at once, and rolling back does not take it back. For filling
@@ -41,7 +41,22 @@ impl LiveTrees {
         key: &[u8],
         data: &[u8],
     ) -> Result<()> {
-        self.core.lock().insert(t, tree, key, data, false)
+        self.core.lock().insert(t, tree, key, data, InsertKind::Unversioned).map(|_| ())
+    }
+
+    /// Inserts a node in a transaction level of its own: as [`begin`](Self::begin), [`insert`](Self::insert) and
+    /// [`commit`](Self::commit), or [`rollback`](Self::rollback) when that fails. There must be a transaction.
+    ///
+    /// # Errors
+    /// As these.
+    pub fn insert_in_level(
+        &self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        self.core.lock().insert_in_level(t, tree, key, data)
     }
 
     /// Replaces the data of a node, in a tree with unique keys.
@@ -106,6 +121,17 @@ impl LiveTrees {
     }
 }
 
+/// What an insert does beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InsertKind {
+    /// Makes a version.
+    Versioned,
+    /// Makes none.
+    Unversioned,
+    /// Makes a version and, where nothing stands in the way, logs the commit of the level, too.
+    ClosingLevel,
+}
+
 impl Core {
     /// The node of a bookmark that the transaction may change.
     fn own(
@@ -159,10 +185,24 @@ impl Core {
         record: &Record<'_>,
         change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
     ) -> Result<()> {
+        self.carry_out_and(t, facts, leaf, [Some(record), None], change)
+    }
+
+    /// As [`carry_out`](Self::carry_out), with another record behind the first one.
+    fn carry_out_and(
+        &mut self,
+        t: &mut TransactionState,
+        facts: &NodeFacts,
+        leaf: &Leaf,
+        records: [Option<&Record<'_>>; 2],
+        change: impl FnOnce(&mut PageImage<&mut [u8]>) -> std::result::Result<(), PageEditError>,
+    ) -> Result<()> {
         let mut position = ese_format::LogPosition::NONE;
         if self.is_logged(facts.slot)? {
             self.begin_batch(t)?;
-            self.push(record)?;
+            for record in records.into_iter().flatten() {
+                self.push(record)?;
+            }
             position = self.append(t)?;
         }
         let mut image = self.cache.page_mut(leaf.frame, position);
@@ -171,7 +211,7 @@ impl Core {
         Ok(())
     }
 
-    /// Remembers what was done to a node, where changes can be rolled back.
+    /// Remembers what was done to a node that was there before, where changes can be rolled back.
     fn remember(
         &mut self,
         t: &mut TransactionState,
@@ -180,6 +220,20 @@ impl Core {
         id: VersionId,
         change: Change,
         bytes: [&[u8]; 3],
+    ) -> Result<u32> {
+        self.remember_node(t, tree, leaf, id, change, bytes, false)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is a fact about the version")]
+    fn remember_node(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        leaf: &Leaf,
+        id: VersionId,
+        change: Change,
+        bytes: [&[u8]; 3],
+        is_new_node: bool,
     ) -> Result<u32> {
         if !self.slot(tree.slot)?.versioned {
             return Ok(NO_VERSION);
@@ -193,6 +247,7 @@ impl Core {
             owner: t.token,
             begin: t.begin,
             page: leaf.page,
+            is_new_node,
         };
         let [key, data, before] = bytes;
         let index = self.versions.add(&new, key, data, before);
@@ -232,6 +287,9 @@ impl Core {
     /// Bytes of a leaf that undoing changes of open transactions may claim back.
     #[doc(alias = "CbNDReservedSizeOfNode")]
     pub(super) fn reserved_on(&self, tree: &Tree, leaf: &Leaf) -> Result<usize> {
+        if !self.versions.has_replaces() {
+            return Ok(0);
+        }
         let image = self.cache.page(leaf.frame);
         let mut key = Vec::new();
         let mut reserved = 0;
@@ -248,14 +306,37 @@ impl Core {
         Ok(reserved)
     }
 
+    fn insert_in_level(
+        &mut self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        self.begin(t, false)?;
+        match self.insert(t, tree, key, data, InsertKind::ClosingLevel) {
+            Ok(true) => {
+                self.close_level(t);
+                Ok(())
+            }
+            Ok(false) => self.commit(t).map(|_| ()),
+            Err(error) => {
+                self.rollback(t)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Inserts a node; whether the commit of the level was logged with it.
     pub(super) fn insert(
         &mut self,
         t: &mut TransactionState,
         tree: &Tree,
         key: &[u8],
         data: &[u8],
-        versioned: bool,
-    ) -> Result<()> {
+        kind: InsertKind,
+    ) -> Result<bool> {
+        let versioned = kind != InsertKind::Unversioned;
         self.may_change(t, tree.slot)?;
         let bookmark_data = tree.bookmark_data(data);
         let leaf = match self.place_at_end(tree, key, bookmark_data) {
@@ -267,19 +348,22 @@ impl Core {
             }
         };
         if leaf.exact {
-            return self.insert_over(t, tree, &leaf, key, data, versioned);
+            return self.insert_over(t, tree, &leaf, key, data, versioned).map(|()| false);
         }
         let image = self.cache.page(leaf.frame);
         let prefix_len = usable_prefix(image.key_prefix(), key);
         let needed = NewNode::compressed(key, prefix_len, data, 0).body_len() + 4;
         check_length(&image, key, data)?;
         let id = self.new_version(versioned);
+        let mut closed = false;
         let leaf = if self.has_room(tree, &leaf, needed)? {
             let facts = self.node_facts(tree, &leaf, id)?;
             let (key_prefix, key_suffix) = key.split_at_checked(prefix_len).unwrap_or((&[], key));
             let record = Record::Insert(Insert { node: facts.prefix(t), key_prefix, key_suffix, data });
             let flags = if versioned { node_flags::VERSIONED } else { 0 };
-            self.carry_out(t, &facts, &leaf, &record, |image| {
+            closed = kind == InsertKind::ClosingLevel && t.level() > 1 && self.is_logged(tree.slot)?;
+            let commit = Record::Commit(Commit { session: t.id, level_after: t.level().saturating_sub(1) });
+            self.carry_out_and(t, &facts, &leaf, [Some(&record), closed.then_some(&commit)], |image| {
                 image.insert(leaf.line, &NewNode::compressed(key, prefix_len, data, flags))
             })?;
             leaf
@@ -288,10 +372,11 @@ impl Core {
             self.put_with_split(t, tree, &change)?
         };
         if versioned {
-            self.remember(t, tree, &leaf, id, Change::Insert, [key, bookmark_data, &[]])?;
+            let bytes = [key, bookmark_data, &[]];
+            self.remember_node(t, tree, &leaf, id, Change::Insert, bytes, true)?;
         }
         self.counters.inserts += 1;
-        Ok(())
+        Ok(closed)
     }
 
     fn new_version(&mut self, versioned: bool) -> VersionId {

@@ -134,6 +134,7 @@ impl Core {
             owner: t.token,
             begin: t.begin,
             page: tree.root,
+            is_new_node: false,
         };
         let index = self.versions.add(&new, &[], &[], &[]);
         t.versions.push(index);

@@ -189,14 +189,8 @@ impl Core {
                 self.batch.clear();
                 self.push(&Record::Commit(Commit { session: t.id, level_after: level - 1 }))?;
                 self.append(t)?;
-                t.logged -= 1;
             }
-            let mark = t.marks.pop().unwrap_or(0);
-            for &index in t.versions.get(mark..).unwrap_or(&[]) {
-                if let Some(version) = self.versions.get_mut(index) {
-                    version.level = version.level.min(level - 1);
-                }
-            }
+            self.close_level(t);
             return Ok(None);
         }
         let mut position = None;
@@ -219,6 +213,12 @@ impl Core {
             self.newest = TransactionTime(self.newest.0.wrapping_add(4));
         }
         self.counters.commits += 1;
+        let others = self.sessions.iter().flatten().filter(|s| s.begin.is_some()).count() > 1;
+        if !others && t.versions.len() == self.versions.size().0 && !self.versions.leaves_work() {
+            // Nobody reads who could need them, and nothing else is in the way.
+            self.versions.clear();
+            t.versions.clear();
+        }
         let time = self.newest;
         for index in t.versions.drain(..) {
             if let Some(frame) = self.versions.get(index).and_then(|v| v.waits) {
@@ -240,6 +240,18 @@ impl Core {
         }
         self.end(t);
         Ok(position)
+    }
+
+    /// Ends a level whose commit is in the log, if its begin is: what it did belongs to the level around it.
+    pub(super) fn close_level(&mut self, t: &mut TransactionState) {
+        let level = t.level();
+        t.logged = t.logged.min(level.saturating_sub(1));
+        let mark = t.marks.pop().unwrap_or(0);
+        for &index in t.versions.get(mark..).unwrap_or(&[]) {
+            if let Some(version) = self.versions.get_mut(index) {
+                version.level = version.level.min(level - 1);
+            }
+        }
     }
 
     pub(super) fn rollback(&mut self, t: &mut TransactionState) -> Result<()> {

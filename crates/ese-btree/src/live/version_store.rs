@@ -35,6 +35,12 @@ pub(super) enum Change {
     },
 }
 
+impl Change {
+    const fn leaves_work(self) -> bool {
+        !matches!(self, Self::Insert | Self::Delta { .. } | Self::Touch | Self::Lock)
+    }
+}
+
 /// One version.
 #[doc(alias = "RCE")]
 #[derive(Clone, Debug)]
@@ -65,24 +71,75 @@ pub(super) struct Version {
     newer: u32,
     /// The next chain in the bucket; of the newest in a chain only.
     next_chain: u32,
-    key_len: usize,
-    data_len: usize,
-    /// Key, data part of the bookmark, before-image.
-    bytes: Vec<u8>,
+    key_len: u32,
+    data_len: u32,
+    bytes: Bytes,
+}
+
+/// Key, data part of the bookmark, before-image of a version: most have a short key and nothing else.
+#[derive(Clone, Debug)]
+enum Bytes {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Vec<u8>),
+}
+
+/// Bytes that are kept in the version itself.
+const SHORT: usize = 22;
+
+impl Bytes {
+    const EMPTY: Self = Self::Short { len: 0, bytes: [0; SHORT] };
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Short { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or(&[]),
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    /// Takes three parts, one behind the other, in memory that it has where that is enough.
+    fn set(&mut self, parts: [&[u8]; 3]) {
+        let total = parts.iter().map(|part| part.len()).sum::<usize>();
+        if total > SHORT {
+            let mut bytes = match std::mem::replace(self, Self::EMPTY) {
+                Self::Long(bytes) => bytes,
+                Self::Short { .. } => Vec::new(),
+            };
+            bytes.clear();
+            bytes.reserve_exact(total);
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            *self = Self::Long(bytes);
+            return;
+        }
+        let mut bytes = [0; SHORT];
+        let mut at = 0;
+        for part in parts {
+            if let Some(target) = bytes.get_mut(at..at + part.len()) {
+                target.copy_from_slice(part);
+            }
+            at += part.len();
+        }
+        *self = Self::Short { len: at as u8, bytes };
+    }
 }
 
 impl Version {
     pub(super) fn key(&self) -> &[u8] {
-        self.bytes.get(..self.key_len).unwrap_or(&[])
+        self.bytes.as_slice().get(..self.key_len as usize).unwrap_or(&[])
     }
 
     pub(super) fn data(&self) -> &[u8] {
-        self.bytes.get(self.key_len..self.key_len + self.data_len).unwrap_or(&[])
+        let (key, data) = (self.key_len as usize, self.data_len as usize);
+        self.bytes.as_slice().get(key..key + data).unwrap_or(&[])
     }
 
     /// What a replace overwrote.
     pub(super) fn before(&self) -> &[u8] {
-        self.bytes.get(self.key_len + self.data_len..).unwrap_or(&[])
+        self.bytes.as_slice().get(self.key_len as usize + self.data_len as usize..).unwrap_or(&[])
+    }
+
+    /// Whether it has to do with a node, and is in the chain of that node.
+    fn is_of_node(&self) -> bool {
+        !matches!(self.change, Change::CreateTree | Change::DeleteTree { .. })
     }
 
     pub(super) fn is_committed(&self) -> bool {
@@ -118,6 +175,8 @@ pub(super) struct NewVersion {
     pub(super) owner: u32,
     pub(super) begin: TransactionTime,
     pub(super) page: PageNumber,
+    /// The node was made by this change.
+    pub(super) is_new_node: bool,
 }
 
 /// All versions.
@@ -127,22 +186,37 @@ pub(super) struct VersionStore {
     free: Vec<u32>,
     buckets: Vec<u32>,
     chained: usize,
+    /// Replaces among them.
+    replaces: usize,
+    /// Versions that leave work when their transaction commits: a page waits for them, or something has to go.
+    laborious: usize,
     bytes: usize,
     last_id: u32,
 }
 
+/// Versions whose memory is kept when all are forgotten.
+const MOST_KEPT: usize = 1 << 16;
+
 /// Bytes that a version takes beside those of its node.
 const OVERHEAD: usize = size_of::<Version>();
 
-/// Keys that are numbers differ in their last bytes only: every step folds the high half of a product back.
+/// Keys that are numbers differ in their last bytes only: every step folds the high half of a product back. The last bits of
+/// the last byte are added at the end: keys that follow one another have buckets that do.
 fn hash_of(slot: DatabaseSlot, root: PageNumber, key: &[u8], data: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     const START: u64 = 0xD6E8_FEB8_6659_FD93;
+    const NEAR: u8 = 0x0F;
     let mix = |hash: u64, word: u64| {
         let product = u128::from(hash ^ word) * u128::from(FACTOR);
         (product >> 64) as u64 ^ product as u64
     };
     let mut hash = mix(START, u64::from(root.0) << 8 | u64::from(slot.0));
+    let (near, key, data) = match (data.split_last(), key.split_last()) {
+        (Some((last, data)), _) => (*last, key, data),
+        (None, Some((last, key))) => (*last, key, data),
+        (None, None) => (0, key, data),
+    };
+    hash = mix(hash, u64::from(near & !NEAR));
     for part in [key, data] {
         let (words, rest) = part.as_chunks::<8>();
         for word in words {
@@ -151,7 +225,7 @@ fn hash_of(slot: DatabaseSlot, root: PageNumber, key: &[u8], data: &[u8]) -> u64
         let tail = rest.iter().fold(rest.len() as u64, |value, &byte| value << 8 | u64::from(byte));
         hash = mix(hash, tail);
     }
-    mix(hash, START)
+    mix(hash, START).wrapping_add(u64::from(near & NEAR))
 }
 
 impl VersionStore {
@@ -161,8 +235,36 @@ impl VersionStore {
             free: Vec::new(),
             buckets: vec![NONE; 1024],
             chained: 0,
+            replaces: 0,
+            laborious: 0,
             bytes: 0,
             last_id: 1,
+        }
+    }
+
+    /// Whether some version may bring back longer data than its node has.
+    pub(super) fn has_replaces(&self) -> bool {
+        self.replaces > 0
+    }
+
+    /// Whether some version leaves work when its transaction commits.
+    pub(super) fn leaves_work(&self) -> bool {
+        self.laborious > 0
+    }
+
+    /// Forgets all versions at once.
+    pub(super) fn clear(&mut self) {
+        self.versions.clear();
+        self.free.clear();
+        self.buckets.fill(NONE);
+        self.chained = 0;
+        self.replaces = 0;
+        self.laborious = 0;
+        self.bytes = 0;
+        // What a transaction of that size needed is not kept for ever.
+        if self.versions.capacity() > MOST_KEPT {
+            self.versions.shrink_to(MOST_KEPT);
+            self.buckets = vec![NONE; 1024];
         }
     }
 
@@ -221,7 +323,9 @@ impl VersionStore {
     pub(super) fn add(&mut self, new: &NewVersion, key: &[u8], data: &[u8], before: &[u8]) -> u32 {
         let of_node = !matches!(new.change, Change::CreateTree | Change::DeleteTree { .. });
         let hash = if of_node { hash_of(new.slot, new.tree.root, key, data) } else { 0 };
-        let head = if of_node { self.find(hash, new.slot, new.tree.root, key, data) } else { None };
+        // A node that was not there has no versions: it is removed for good only when they are gone.
+        let looks = of_node && !new.is_new_node;
+        let head = if looks { self.find(hash, new.slot, new.tree.root, key, data) } else { None };
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
@@ -247,7 +351,7 @@ impl VersionStore {
                     next_chain: NONE,
                     key_len: 0,
                     data_len: 0,
-                    bytes: Vec::new(),
+                    bytes: Bytes::EMPTY,
                 });
                 (self.versions.len() - 1) as u32
             }
@@ -266,14 +370,13 @@ impl VersionStore {
         version.hash = hash;
         version.older = head.unwrap_or(NONE);
         version.newer = NONE;
-        version.key_len = key.len();
-        version.data_len = data.len();
-        version.bytes.clear();
-        version.bytes.reserve_exact(key.len() + data.len() + before.len());
-        version.bytes.extend_from_slice(key);
-        version.bytes.extend_from_slice(data);
-        version.bytes.extend_from_slice(before);
-        self.bytes += OVERHEAD + version.bytes.len();
+        // Parts of nodes: shorter than a page.
+        version.key_len = key.len() as u32;
+        version.data_len = data.len() as u32;
+        version.bytes.set([key, data, before]);
+        self.bytes += OVERHEAD + version.bytes.as_slice().len();
+        self.replaces += usize::from(new.change == Change::Replace);
+        self.laborious += usize::from(new.change.leaves_work());
         if !of_node {
             return index;
         }
@@ -341,13 +444,16 @@ impl VersionStore {
     pub(super) fn remove(&mut self, index: u32) -> bool {
         let Some(version) = self.get_mut(index) else { return true };
         let (hash, older, newer) = (version.hash, version.older, version.newer);
-        let of_node = !matches!(version.change, Change::CreateTree | Change::DeleteTree { .. });
-        let bytes = version.bytes.len() + OVERHEAD;
+        let of_node = version.is_of_node();
+        let change = version.change;
+        let bytes = version.bytes.as_slice().len() + OVERHEAD;
         // A large buffer is not kept for a small version.
-        if version.bytes.capacity() > 1024 {
-            version.bytes = Vec::new();
+        if matches!(&version.bytes, Bytes::Long(bytes) if bytes.capacity() > 1024) {
+            version.bytes = Bytes::EMPTY;
         }
         version.owner = NOBODY;
+        self.replaces -= usize::from(change == Change::Replace);
+        self.laborious -= usize::from(change.leaves_work());
         if of_node {
             if newer == NONE {
                 self.replace_in_bucket(hash, index, older);

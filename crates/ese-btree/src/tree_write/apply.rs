@@ -1,7 +1,7 @@
 //! Carrying out a change.
 
 use ese_format::{DbTime, PageNumber, PageSize};
-use ese_log::record::{SplitOperation, VersionId};
+use ese_log::record::{SplitKind, SplitOperation, VersionId};
 
 use super::change::{convert, multiple_extent, page_prefix, single_extent};
 use super::{MergePlan, PageChange, PageStore, SplitPlan, TreeRoot, TreeWriteError};
@@ -135,8 +135,12 @@ fn split<S: PageStore + ?Sized>(
             insert_separator(pages, record, child.ok_or(TreeWriteError::Corrupt { page, what })?)?;
             continue;
         }
+        // When nothing but the new node goes to the new page, nobody looks at the old one.
+        let alone = record.fields.kind == SplitKind::APPEND;
         before.clear();
-        before.extend_from_slice(pages.0.page(page)?.bytes());
+        if !alone {
+            before.extend_from_slice(pages.0.page(page)?.bytes());
+        }
         let left;
         let node = match (child, &plan.change) {
             (Some(child), _) => {
@@ -150,7 +154,7 @@ fn split<S: PageStore + ?Sized>(
             }),
             (None, None) => None,
         };
-        split_page(pages, size, &SplitStep { record, before: Some(&before), node, child })?;
+        split_page(pages, size, &SplitStep { record, before: (!alone).then_some(&before[..]), node, child })?;
     }
     Ok(())
 }

@@ -228,6 +228,11 @@ impl<S: PageStore> TreeWriter<S> {
     ) -> Result<(SplitLevel, bool)> {
         let page = step.page;
         let edit = |source: PageEditError| TreeWriteError::Edit { page, source };
+        if let (Some(change), None) = (change, pointer)
+            && let Some(level) = self.plan_append(tree, page, change)?
+        {
+            return Ok((level, true));
+        }
         let image = self.copy_of(page)?;
         let (right_page, is_leaf) = (image.next(), image.has(page_flags::LEAF));
         // The tag of the external header is there in any case.
@@ -308,6 +313,50 @@ impl<S: PageStore> TreeWriter<S> {
             level.new_prefix = load.lines.get(line).map(Line::whole_key).unwrap_or_default();
         }
         Ok((level, made))
+    }
+
+    /// As [`plan_level`](Self::plan_level), for a node behind all others of the tree: the page stays as it is. `None` when
+    /// that is not the case, or anything else is to be thought of.
+    fn plan_append(
+        &mut self,
+        tree: &TreeRoot,
+        page: PageNumber,
+        change: &LeafChange,
+    ) -> Result<Option<SplitLevel>> {
+        let edit = |source: PageEditError| TreeWriteError::Edit { page, source };
+        let image = self.store.page(page)?;
+        let count = image.line_count();
+        let is_append = change.operation == SplitOperation::INSERT
+            && change.line == count
+            && count > 0
+            && image.has(page_flags::LEAF)
+            && image.next().is_none()
+            && image.uncommitted_free() == 0;
+        if !is_append {
+            return Ok(None);
+        }
+        let room = image.data_len() - 4;
+        let left = Line::of(image.node(count - 1).map_err(edit)?);
+        let right = Line { key: [&change.key, &[]], data: &change.data, flags: 0 };
+        let load =
+            Load { lines: std::slice::from_ref(&right), reserves: &[], old_prefix: image.key_prefix() };
+        let (new_prefix_line, bytes) = load.best_prefix();
+        if bytes > room {
+            return Ok(None);
+        }
+        let mut level = SplitLevel::right(tree, page, image.flags());
+        level.parent_key = separator(&left, &right, tree.has_unique_keys() || tree.is_space_tree());
+        level.old_prefix = image.key_prefix().to_vec();
+        let fields = &mut level.fields;
+        fields.split_line = short(count);
+        fields.line_count = short(count + 1);
+        fields.operation = change.operation;
+        fields.operation_line = short(count);
+        fields.kind = SplitKind::APPEND;
+        let whole = right.whole_key();
+        let fits = whole.len() + right.node(&whole).body_len() + 4 <= room;
+        fields.new_prefix_line = if fits { 0 } else { stored_line(new_prefix_line) };
+        Ok(Some(level))
     }
 
     /// Plans to move the nodes of the root to a new page below it, with the change when it fits there.

@@ -240,7 +240,16 @@ fn number(
             };
             out.extend(order.iter().filter_map(|&i| value.get(i)));
         }
-        _ => out.extend(value.iter().rev()),
+        _ => {
+            let mut reversed = [0; 8];
+            if let Some(target) = reversed.get_mut(..value.len()) {
+                target.copy_from_slice(value);
+                target.reverse();
+                out.extend_from_slice(target);
+            } else {
+                out.extend(value.iter().rev());
+            }
+        }
     }
     let Some(first) = out.get_mut(start) else { return Ok(()) };
     match kind {

@@ -166,8 +166,9 @@ impl RecordBuffer {
     /// Makes room for `len` bytes at `at`; what they hold is undefined.
     fn open_gap(&mut self, at: usize, len: usize) {
         let end = self.bytes.len();
+        self.bytes.reserve(len);
         self.bytes.resize(end + len, FILLER);
-        if at < end {
+        if at < end && len > 0 {
             self.bytes.copy_within(at..end, at + len);
         }
     }
@@ -204,9 +205,10 @@ impl RecordBuffer {
             return Err(RecordEditError::SlotSize { column, expected: size, found: value.len() });
         }
         let id = usize::from(column.0);
-        let mut bitmap = self.parts()?.bitmap;
-        if id > self.parts()?.last_fixed {
-            self.grow_fixed(columns, column, offset + size)?;
+        let parts = self.parts()?;
+        let mut bitmap = parts.bitmap;
+        if id > parts.last_fixed {
+            self.grow_fixed(columns, column, offset + size, parts)?;
             bitmap = offset + size;
         }
         if offset + size > bitmap {
@@ -226,8 +228,8 @@ impl RecordBuffer {
         columns: &impl RecordColumns,
         column: ColumnId,
         values_end: usize,
+        old: Parts,
     ) -> Result<(), RecordEditError> {
-        let old = self.parts()?;
         let id = usize::from(column.0);
         let end = values_end + id.div_ceil(8);
         let field =
@@ -284,8 +286,7 @@ impl RecordBuffer {
         let len = value.map_or(0, <[u8]>::len);
         let mut parts = self.parts()?;
         if id > parts.last_variable {
-            self.grow_variable(columns, column, len)?;
-            parts = self.parts()?;
+            parts = self.grow_variable(columns, column, len, parts)?;
         }
         let entry = parts.fixed_end + 2 * (id - 128);
         let start = if id == 128 { 0 } else { self.word(entry - 2) & 0x7FFF };
@@ -324,14 +325,15 @@ impl RecordBuffer {
         word.map_or(0, |&b| usize::from(u16::from_le_bytes(b)))
     }
 
-    /// Makes `column` the last variable one of the record, null; `len` bytes are going to be put there.
+    /// Makes `column` the last variable one of the record, null; `len` bytes are going to be put there. Returns where the
+    /// parts are then.
     fn grow_variable(
         &mut self,
         columns: &impl RecordColumns,
         column: ColumnId,
         len: usize,
-    ) -> Result<(), RecordEditError> {
-        let parts = self.parts()?;
+        parts: Parts,
+    ) -> Result<Parts, RecordEditError> {
         let id = usize::from(column.0);
         let default = |id: usize| columns.default_value(ColumnId(id as u16));
         let passed = parts.last_variable + 1..id;
@@ -352,7 +354,8 @@ impl RecordBuffer {
             self.put(at, &((end | null) as u16).to_le_bytes());
         }
         self.put(1, &[id as u8]);
-        Ok(())
+        let table_end = parts.table_end + table;
+        Ok(Parts { last_variable: id, table_end, tagged: table_end + end, ..parts })
     }
 }
 

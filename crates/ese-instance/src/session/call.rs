@@ -49,7 +49,9 @@ pub(crate) struct SessionInner {
     touched: Vec<Arc<TableShared>>,
     /// Tables that the transaction has made.
     created: Vec<Arc<TableShared>>,
+    /// Tables whose rows it may change, and the one that was asked for last.
     updated: HashSet<(u8, ObjectId)>,
+    last_updated: Option<(u8, ObjectId)>,
     /// Last commit record of a level-0 commit.
     pub(super) last_commit: LogPosition,
     /// Cursors on temporary tables that are open, with the level in which they were opened.
@@ -71,6 +73,7 @@ impl SessionInner {
             touched: Vec::new(),
             created: Vec::new(),
             updated: HashSet::new(),
+            last_updated: None,
             last_commit: LogPosition::NONE,
             temporary: Vec::new(),
             databases: Vec::new(),
@@ -309,6 +312,7 @@ impl SessionCallGuard<'_> {
         self.session.changed.store(0, Ordering::Release);
         self.inner.created.clear();
         self.inner.updated.clear();
+        self.inner.last_updated = None;
         self.inner.own_schemas.clear();
         self.inner.changed_schemas = false;
     }
@@ -319,11 +323,16 @@ impl SessionCallGuard<'_> {
     /// `SchemaConflict`: the table's structure is not the one that the transaction sees.
     pub(crate) fn begin_update(&mut self, table: &TableSchema) -> Result<(), InstanceError> {
         let key = (table.slot().0, table.object_id());
+        if self.inner.last_updated == Some(key) {
+            return Ok(());
+        }
         if self.inner.updated.contains(&key) {
+            self.inner.last_updated = Some(key);
             return Ok(());
         }
         table.shared.begin_update(self.session.id, self.inner.epoch)?;
         self.inner.updated.insert(key);
+        self.inner.last_updated = Some(key);
         self.session.changed.fetch_or(1 << table.slot().0, Ordering::AcqRel);
         self.inner.touched.push(Arc::clone(&table.shared));
         Ok(())

@@ -438,11 +438,13 @@ impl Table {
         self.allow(TableCall::SetColumn)?;
         let options = options.into();
         let updatable = self.is_updatable();
-        let database = self.database.clone();
-        self.call(|cursor, call| {
-            cursor.check_updatable(call, updatable)?;
-            cursor.set_column(call, database.as_deref(), column, data, &options)
-        })
+        let mut call = self.session.enter(SessionCall::Ordinary)?;
+        let database = self.database.as_deref();
+        if let Some(database) = database {
+            self.cursor.refresh_plan(&mut call, database)?;
+        }
+        self.cursor.check_updatable(&call, updatable)?;
+        self.cursor.set_column(&mut call, database, column, data, &options)
     }
 
     /// Writes the row being prepared. Returns its bookmark. The cursor stays where it is.

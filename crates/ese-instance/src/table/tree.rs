@@ -80,6 +80,20 @@ impl RowTree {
         Ok(reads.trees.get(reads.state, &self.0, key, out)?)
     }
 
+    /// As [`insert`](Self::insert), in a transaction level of its own.
+    pub(super) fn insert_in_level(
+        &self,
+        trees: &LiveTrees,
+        state: &mut TransactionState,
+        key: &[u8],
+        data: &[u8],
+    ) -> Result<()> {
+        match self {
+            Self::Live(tree) => Ok(trees.insert_in_level(state, tree, key, data)?),
+            Self::Memory(_) => self.insert(trees, state, key, data),
+        }
+    }
+
     pub(super) fn insert(
         &self,
         trees: &LiveTrees,

@@ -103,8 +103,9 @@ pub(super) struct Prepared {
     pub(super) original: Vec<u8>,
     /// Prepared outside transactions: the row must be the same when it is written.
     pub(super) compare: bool,
-    /// Places of the columns that were set.
-    pub(super) changed: Vec<u64>,
+    /// Places of the columns that were set: of the first 64, and of the others.
+    pub(super) changed: u64,
+    pub(super) changed_behind: Vec<u64>,
     /// Long values made for this update.
     pub(super) created: Vec<LongValueId>,
     /// Long values of the original row that were only made longer, with their sizes before.
@@ -113,17 +114,30 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn mark(&mut self, place: usize) {
-        let word = place / 64;
-        if self.changed.len() <= word {
-            self.changed.resize(word + 1, 0);
+        let bit = 1 << (place % 64);
+        let Some(word) = (place / 64).checked_sub(1) else {
+            self.changed |= bit;
+            return;
+        };
+        if self.changed_behind.len() <= word {
+            self.changed_behind.resize(word + 1, 0);
         }
-        if let Some(word) = self.changed.get_mut(word) {
-            *word |= 1 << (place % 64);
+        if let Some(word) = self.changed_behind.get_mut(word) {
+            *word |= bit;
         }
     }
 
     pub(super) fn is_marked(&self, place: usize) -> bool {
-        self.changed.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 != 0)
+        let word = match (place / 64).checked_sub(1) {
+            None => self.changed,
+            Some(word) => self.changed_behind.get(word).copied().unwrap_or(0),
+        };
+        word >> (place % 64) & 1 != 0
+    }
+
+    /// Whether no column was set.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.changed == 0 && self.changed_behind.is_empty()
     }
 
     pub(super) fn affects(&self, index: &PlanIndex) -> bool {
@@ -200,7 +214,8 @@ impl Cursor {
             bookmark: Vec::new(),
             original: Vec::new(),
             compare: false,
-            changed: Vec::new(),
+            changed: 0,
+            changed_behind: Vec::new(),
             created: Vec::new(),
             appended: Vec::new(),
         };

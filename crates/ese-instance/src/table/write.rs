@@ -28,31 +28,79 @@ impl Cursor {
             let what = "rows of a table that is there already are versioned";
             return Err(TableError::refused(what, JetError::UPDATE_MUST_VERSION));
         }
-        let saved = self.copy.bytes().to_vec();
+        if prepared.kind.takes_original() || !plan.secondary.is_empty() || call.level() == 0 {
+            return self.write_insert_in_level(call, &plan, prepared, bookmark);
+        }
+        // One node in one tree: no level of its own has to be begun and ended around several changes.
+        if !plan.temporary {
+            call.begin_update(&plan.schema)?;
+        }
+        let saved = self.complete_row(&plan, prepared)?;
+        let done = self.has_no_long_values().and_then(|alone| {
+            if !alone {
+                return Ok(false);
+            }
+            self.new_row_key(call, &plan, bookmark)?;
+            let (trees, state) = call.parts()?;
+            plan.rows.insert_in_level(trees, state, bookmark, self.copy.bytes())?;
+            Ok(true)
+        });
+        if !matches!(done, Ok(true))
+            && let Some(saved) = saved
+        {
+            self.copy.load(&saved);
+        }
+        if done? { Ok(()) } else { self.write_insert_in_level(call, &plan, prepared, bookmark) }
+    }
+
+    /// Whether the row being prepared refers to no long values.
+    fn has_no_long_values(&self) -> Result<bool> {
+        let view = self.copy.view()?;
+        Ok(view.tagged_count()? == 0 || long_values_of(&view)?.is_empty())
+    }
+
+    /// Looks whether the row being prepared may be a new one, and sets what the engine sets. Its bytes before that, if they
+    /// are others now.
+    fn complete_row(&mut self, plan: &Arc<TablePlan>, prepared: &Prepared) -> Result<Option<Vec<u8>>> {
+        check_nulls(plan, &self.copy.view()?)?;
+        if let Some(place) = plan.schema.version
+            && !prepared.is_marked(place)
+            && let Some(column) = plan.table().columns.get(place)
+        {
+            let saved = self.copy.bytes().to_vec();
+            let zeros = vec![0; column.slot_size()];
+            self.copy.set_fixed(&**plan, column.id, Some(&zeros))?;
+            return Ok(Some(saved));
+        }
+        Ok(None)
+    }
+
+    /// Inserts a row with its entries in a transaction level of its own.
+    fn write_insert_in_level(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        plan: &Arc<TablePlan>,
+        prepared: &Prepared,
+        bookmark: &mut Vec<u8>,
+    ) -> Result<()> {
+        let mut saved = None;
         let done = nested(call, |call| {
             if !plan.temporary {
                 call.begin_update(&plan.schema)?;
             }
             let kept = if prepared.kind.takes_original() {
-                self.remove_row(call, &plan, &prepared.bookmark, &prepared.original)?;
+                self.remove_row(call, plan, &prepared.bookmark, &prepared.original)?;
                 long_values_of(&RecordView::parse(&prepared.original, plan.page_size)?)?
             } else {
                 Vec::new()
             };
-            check_nulls(&plan, &self.copy.view()?)?;
-            if let Some(place) = plan.schema.version
-                && !prepared.is_marked(place)
-                && let Some(column) = plan.table().columns.get(place)
-            {
-                let zeros = vec![0; column.slot_size()];
-                self.copy.set_fixed(&*plan, column.id, Some(&zeros))?;
-            }
-            self.new_row_key(call, &plan, bookmark)?;
-            self.share_long_values(call, &plan, &kept, &prepared.created)?;
+            saved = self.complete_row(plan, prepared)?;
+            self.new_row_key(call, plan, bookmark)?;
+            self.share_long_values(call, plan, &kept, &prepared.created)?;
             let (trees, state) = call.parts()?;
             plan.rows.insert(trees, state, bookmark, self.copy.bytes())?;
             for index in &plan.secondary {
-                let keys = self.entries_of(call, &plan, index, None)?.keys;
+                let keys = self.entries_of(call, plan, index, None)?.keys;
                 let (trees, state) = call.parts()?;
                 for key in &keys {
                     index.tree.insert(trees, state, key, bookmark)?;
@@ -60,7 +108,9 @@ impl Cursor {
             }
             Ok(())
         });
-        if done.is_err() {
+        if done.is_err()
+            && let Some(saved) = saved
+        {
             self.copy.load(&saved);
         }
         done
@@ -195,7 +245,7 @@ impl Cursor {
                     return Err(LiveError::WriteConflict { root: plan.rows.root() }.into());
                 }
             }
-            if prepared.changed.is_empty() {
+            if prepared.is_unchanged() {
                 return Ok(());
             }
             if now.is_empty() {

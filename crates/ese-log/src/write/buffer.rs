@@ -86,11 +86,6 @@ impl LogBuffer {
         &mut self.segments
     }
 
-    /// Segments of the file.
-    pub(crate) fn file_segments(&self) -> u16 {
-        self.file_segments
-    }
-
     /// Bytes waiting to be written.
     pub(crate) fn len(&self) -> usize {
         self.segments.len()

@@ -69,6 +69,8 @@ pub(super) struct Buffer {
     pub closed: Option<ClosedGeneration>,
     /// Header of the newest generation that has a file.
     pub header: LogHeader,
+    /// Generation of the checkpoint when it was asked for last.
+    pub checkpoint: LogGeneration,
     /// Why nothing can be logged any more.
     pub down: Option<Arc<LogError>>,
 }
@@ -121,7 +123,13 @@ impl LogWriter {
         Self {
             parts,
             output: Mutex::new(Output { file, path, reserves, last_flush_ms: None }),
-            buffer: Mutex::new(Buffer { log, closed: None, header, down: None }),
+            buffer: Mutex::new(Buffer {
+                log,
+                closed: None,
+                header,
+                checkpoint: LogGeneration(0),
+                down: None,
+            }),
             durable,
         }
     }
@@ -150,7 +158,7 @@ impl LogWriter {
     ) -> Result<Appended, LogError> {
         if !options.new_generation {
             let mut buffer = self.buffer.lock();
-            self.check_append(&buffer, batch, options)?;
+            self.check_append(&mut buffer, batch, options)?;
             if buffer.log.len() <= self.parts.settings.most_waiting()
                 && (buffer.log.fits(batch) || self.close_in_memory(&mut buffer, batch))
             {
@@ -162,7 +170,7 @@ impl LogWriter {
         self.finish_closed(&mut output)?;
         {
             let mut buffer = self.buffer.lock();
-            self.check_append(&buffer, batch, options)?;
+            self.check_append(&mut buffer, batch, options)?;
             if options.new_generation || !buffer.log.fits(batch) {
                 self.roll_locked(&mut output, &mut buffer)?;
                 if !buffer.log.fits(batch) {
@@ -173,7 +181,7 @@ impl LogWriter {
         }
         self.write_out(&mut output, false)?;
         let mut buffer = self.buffer.lock();
-        self.check_append(&buffer, batch, options)?;
+        self.check_append(&mut buffer, batch, options)?;
         if !buffer.log.fits(batch) {
             self.roll_locked(&mut output, &mut buffer)?;
         }
@@ -198,20 +206,25 @@ impl LogWriter {
 
     fn check_append(
         &self,
-        buffer: &Buffer,
+        buffer: &mut Buffer,
         batch: &RecordBatch,
         options: AppendOptions,
     ) -> Result<(), LogError> {
         check_up(buffer)?;
-        let empty = LogBuffer::new(0, 1, self.parts.settings.file_segments.min(buffer.header.file_sectors()));
+        let segments = self.parts.settings.file_segments.min(buffer.header.file_sectors());
         // Only what is large needs a look.
-        if batch.byte_len() > usize::from(empty.file_segments()) * 512 && !empty.fits(batch) {
+        if batch.byte_len() > usize::from(segments) * 512 && !LogBuffer::new(0, 1, segments).fits(batch) {
             return Err(self.too_large(batch));
         }
         let kind = batch.records().next().and_then(|r| r.first()).map_or(RecordKind::NOP, |&k| RecordKind(k));
-        let (tip, checkpoint) = (LogGeneration(buffer.log.generation), self.parts.environment.checkpoint());
-        let checkpoint = LogGeneration(checkpoint.generation);
+        let tip = LogGeneration(buffer.log.generation);
         let limit = self.parts.settings.checkpoint_too_deep;
+        // The checkpoint never goes back: when it was near enough some time ago, it is.
+        if check_depth(kind, tip, buffer.checkpoint, options.transaction_begin, limit).is_ok() {
+            return Ok(());
+        }
+        let checkpoint = LogGeneration(self.parts.environment.checkpoint().generation);
+        buffer.checkpoint = checkpoint;
         check_depth(kind, tip, checkpoint, options.transaction_begin, limit).map_err(
             |too_deep| match too_deep {
                 TooDeep::Checkpoint => LogError::CheckpointTooDeep { tip, checkpoint, limit },
