@@ -51,7 +51,7 @@ impl LiveTrees {
     pub fn insert_private(&self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
         self.core.lock().as_system(|core, system| {
             core.system_transaction(system)?;
-            core.insert(system, tree, key, data, false)
+            core.insert(system, tree, key, data, super::change::InsertKind::Unversioned).map(|_| ())
         })
     }
 
