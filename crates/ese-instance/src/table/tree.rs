@@ -88,10 +88,7 @@ impl RowTree {
         key: &[u8],
         data: &[u8],
     ) -> Result<()> {
-        match self {
-            Self::Live(tree) => Ok(trees.insert_in_level(state, tree, key, data)?),
-            Self::Memory(_) => self.insert(trees, state, key, data),
-        }
+        Ok(trees.insert_in_level(state, &self.0, key, data)?)
     }
 
     pub(super) fn insert(
