@@ -2,38 +2,17 @@
 //! for a log with a wrong record the same first error, with the file as it was left then.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
+mod log_support;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use ese_btree::{Handled, RecordBatch, Redo, RedoDatabase, RedoError, RedoErrorKind};
-use ese_format::{LogHeaderChecks, LogPosition, PageSize};
+use ese_format::PageSize;
 use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
 use ese_log::record::{Record, RecordKind};
-use ese_log::{OpenLog, ScanOptions};
-
-type Records = Vec<(LogPosition, Vec<u8>)>;
-
-/// All records of a case whose logs begin with the creation of its database, and its page size.
-fn records(case: &str) -> Option<(Records, PageSize)> {
-    let folder = testdata::reference(case)?.join("files");
-    let storage = MemoryStorage::new();
-    let mut logs: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
-    logs.retain(|p| p.extension().is_some_and(|e| e == "log") && !p.ends_with("edbtmp.log"));
-    // The current one is the last.
-    logs.sort_by_key(|p| (p.ends_with("edb.log"), p.clone()));
-    let (mut records, mut size) = (Vec::new(), None);
-    for path in logs {
-        storage.put(&path, std::fs::read(&path).unwrap());
-        let log = OpenLog::open(&storage, &path, &LogHeaderChecks::default()).unwrap();
-        size = size.or_else(|| log.header().page_size().ok());
-        let mut reader = log.records(LogPosition::NONE, ScanOptions::default());
-        while let Some(record) = reader.next().unwrap() {
-            records.push((record.position, record.bytes.to_vec()));
-        }
-    }
-    Some((records, size.unwrap()))
-}
+use log_support::{Records, records};
 
 #[derive(Clone, Copy, Debug)]
 struct Setup {
