@@ -2,141 +2,17 @@
 //! engine's number where it stops.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, clippy::panic)]
 
-use std::path::Path;
+mod stream_bed;
 
-use ese_btree::{Fetched, Handled, PageImage, Redo, RedoDatabase, RedoError};
-use ese_format::{DbTime, LogPosition, ObjectId, PageNumber, PageSize, write_page_checksum};
-use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
+use ese_btree::Handled;
+use ese_format::{DbTime, LogPosition, ObjectId, PageNumber};
 use ese_log::record::{
-    BeforeImage, BeforeImageFlags, BeginLevels, BeginOutermost, CommitOutermost, CreateSingleExtentFdp,
-    DatabaseSlot, Delete, EmptyPage, EmptyTree, ExtentFreed, Insert, Macro, Merge, MergeFields, MergeKind,
-    NodePrefix, PagePrefix, PageRecordFlags, Record, RecordKind, Refresh, Replace, Scrub, ScrubFlags,
-    SessionId, SetExternalHeader, ShrinkDatabase, TransactionTime, TrimDatabase, VersionId,
+    BeforeImage, BeforeImageFlags, CommitOutermost, CreateSingleExtentFdp, DatabaseSlot, Delete, EmptyPage,
+    EmptyTree, ExtentFreed, Insert, Macro, Merge, MergeFields, MergeKind, NodePrefix, PagePrefix, Record,
+    RecordKind, Refresh, Replace, Scrub, ScrubFlags, SessionId, SetExternalHeader, ShrinkDatabase,
+    TransactionTime, TrimDatabase,
 };
-
-const SLOT: DatabaseSlot = DatabaseSlot(1);
-const SESSION: SessionId = SessionId(3);
-const OBJECT: ObjectId = ObjectId(20);
-const SIZE: u32 = 8192;
-const ROOT: u32 = 5;
-const SHRUNK: u32 = 8;
-const REVERTED: u32 = 9;
-const NEVER_USED: u32 = 10;
-const LAST: u32 = 30;
-
-struct Stream {
-    redo: Redo,
-    storage: MemoryStorage,
-    at: u16,
-    time: u64,
-}
-
-impl Stream {
-    /// A database with a tree of three nodes on its root, a page that was shrunk away and one that was reverted; a
-    /// transaction is open. `future`: the file may hold changes of later logs.
-    fn new(future: bool) -> Self {
-        let storage = MemoryStorage::new();
-        let file = storage.open(Path::new("db"), OpenOptions::new(OpenMode::CreateNew)).unwrap();
-        let size = PageSize::new(SIZE).unwrap();
-        file.set_len((u64::from(LAST) + 2) * u64::from(SIZE)).unwrap();
-        for (number, time) in [(SHRUNK, DbTime::SHRUNK), (REVERTED, DbTime::REVERTED)] {
-            let mut bytes = vec![0; SIZE as usize];
-            let mut page = PageImage::new(&mut bytes[..], size).unwrap_or_else(|e| panic!("{e}"));
-            page.initialize(PageNumber(number), OBJECT, time);
-            page.consume(0);
-            write_page_checksum(&mut bytes, PageNumber(number)).unwrap();
-            file.write_at(PageNumber(number).file_offset(size), &bytes).unwrap();
-        }
-        let mut redo = Redo::new(size, 1 << 20);
-        let database = RedoDatabase { future_data: future, ..RedoDatabase::default() };
-        redo.attach(SLOT, database, Some(file)).unwrap();
-        let mut stream = Self { redo, storage, at: 1, time: 100 };
-        stream.begin();
-        let page = stream.prefix(ROOT, 0);
-        let create = CreateSingleExtentFdp {
-            page,
-            object: OBJECT,
-            parent_root: PageNumber(1),
-            primary_page_count: 1,
-            page_flags: 0,
-        };
-        stream.apply(&Record::CreateSingleExtentFdp(create)).unwrap();
-        for line in 0..3 {
-            stream.insert(ROOT, line, &[b'a' + line as u8]).unwrap();
-        }
-        stream
-    }
-
-    fn apply(&mut self, record: &Record<'_>) -> Result<Handled, RedoError> {
-        let mut bytes = Vec::new();
-        record.encode(&mut bytes).unwrap();
-        self.raw(&bytes)
-    }
-
-    fn raw(&mut self, bytes: &[u8]) -> Result<Handled, RedoError> {
-        self.at += 1;
-        let position = LogPosition::new(1, 1, self.at);
-        let outcome = self.redo.apply(bytes, position);
-        assert!(outcome.as_ref().is_ok() || outcome.as_ref().is_err_and(|e| e.position == position));
-        outcome
-    }
-
-    /// The number that a record stops redo with; 0 for none.
-    fn number(&mut self, record: &Record<'_>) -> i32 {
-        self.apply(record).err().map_or(0, |e| e.jet_error().0)
-    }
-
-    fn begin(&mut self) {
-        let levels = BeginLevels::new(0, 1);
-        let begin = BeginOutermost { session: SESSION, levels, transaction: TransactionTime(8) };
-        self.apply(&Record::Begin0(begin)).unwrap();
-    }
-
-    /// The prefix of the next change of a page.
-    fn prefix(&mut self, page: u32, line: u16) -> PagePrefix {
-        let before = self.page_time(page);
-        self.time += 1;
-        PagePrefix {
-            session: SESSION,
-            database: SLOT,
-            page_number: PageNumber(page),
-            db_time: DbTime(self.time),
-            db_time_before: before,
-            transaction: TransactionTime(8),
-            level: 1,
-            line,
-            flags: PageRecordFlags::VERSIONED | PageRecordFlags::UNIQUE,
-        }
-    }
-
-    fn node(&mut self, page: u32, line: u16) -> NodePrefix {
-        let page = self.prefix(page, line);
-        let version = VersionId(2 * page.db_time.0 as u32);
-        NodePrefix { page, version, root: PageNumber(ROOT), object: OBJECT }
-    }
-
-    fn insert(&mut self, page: u32, line: u16, key: &[u8]) -> Result<Handled, RedoError> {
-        let node = self.node(page, line);
-        self.apply(&Record::Insert(Insert { node, key_prefix: &[], key_suffix: key, data: b"data" }))
-    }
-
-    fn page_time(&mut self, page: u32) -> DbTime {
-        let Ok(Fetched::Page(frame)) = self.redo.cache().fetch(SLOT, PageNumber(page)) else {
-            return DbTime(50);
-        };
-        self.redo.cache().page(frame).db_time()
-    }
-
-    fn keys(&mut self, page: u32) -> Vec<Vec<u8>> {
-        let Ok(Fetched::Page(frame)) = self.redo.cache().fetch(SLOT, PageNumber(page)) else { panic!() };
-        let page = self.redo.cache().page(frame);
-        (0..page.line_count()).map(|line| page.node(line).unwrap().key()).collect()
-    }
-
-    fn map_error(&self) -> i32 {
-        self.redo.check_maps(SLOT).err().map_or(0, |e| e.jet_error().0)
-    }
-}
+use stream_bed::{LAST, NEVER_USED, OBJECT, REVERTED, ROOT, SESSION, SHRUNK, SIZE, SLOT, Stream};
 
 const ABSENT: [(u32, i32); 4] = [(LAST + 1, -4001), (NEVER_USED, -1019), (SHRUNK, -1123), (REVERTED, -1123)];
 
