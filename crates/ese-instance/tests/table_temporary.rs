@@ -8,9 +8,9 @@ use std::path::Path;
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    EnumerateFlags, InstanceError, PrepareKind, RangeFlags, RecordSize, RecordSizeFlags, RetrieveFlags,
-    SeekFlags, SetFlags, Table, TableError, TableStatus, TemporaryColumn, TemporaryTableFlags as Flags,
-    TemporaryTableSpec,
+    ColumnSpec, EnumerateFlags, InstanceError, PrepareKind, RangeFlags, RecordSize, RecordSizeFlags,
+    RetrieveFlags, SeekFlags, SetFlags, Table, TableError, TableSpec, TableStatus, TemporaryColumn,
+    TemporaryTableFlags as Flags, TemporaryTableSpec,
 };
 use ese_io::Storage;
 use table_bed::{Bed, number};
@@ -509,6 +509,43 @@ fn tables_that_cannot_be() {
 }
 
 #[test]
+fn text_by_locale() {
+    let bed = Bed::new(8192);
+    let mut column = TemporaryColumn::key(ColumnKind::TEXT);
+    column.code_page = 1200;
+    let sorted = |change: &dyn Fn(&mut TemporaryTableSpec)| {
+        let mut spec = TemporaryTableSpec { columns: vec![column.clone()], ..spec(Flags::SCROLLABLE) };
+        change(&mut spec);
+        let (mut table, _) = bed.session.open_temporary_table(&spec)?;
+        for word in ["g", "a", "A", "aa", "x", "b", "X", "z", "\u{e4}"] {
+            table.prepare(PrepareKind::Insert)?;
+            let bytes: Vec<u8> = word.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            table.set_column(128, &bytes, SetFlags::empty())?;
+            table.update()?;
+        }
+        let mut words = Vec::new();
+        while table.move_next().is_ok() {
+            let bytes = table.get(128)?.unwrap();
+            let units: Vec<u16> = bytes.chunks(2).map(|c| u16::from_le_bytes([c[0], c[1]])).collect();
+            words.push(String::from_utf16(&units).unwrap());
+        }
+        Ok::<_, TableError>(words.join(" "))
+    };
+    // Without a word about case, letters that differ in it only are one.
+    assert_eq!(sorted(&|_| {}).unwrap(), "A \u{e4} aa b g X z");
+    let case = |spec: &mut TemporaryTableSpec| spec.normalization_flags = Some(0);
+    assert_eq!(sorted(&case).unwrap(), "a A \u{e4} aa b g x X z");
+    assert_eq!(sorted(&|s| s.locale_id = 0x409).unwrap(), "A \u{e4} aa b g X z");
+    // In Swedish that letter comes behind z.
+    let swedish = sorted(&|s| s.locale = Some("sv-SE".to_owned())).unwrap();
+    assert_eq!(swedish, "A aa b g X z \u{e4}");
+    assert_eq!(number(sorted(&|s| s.locale_id = 0x1_2345)), -1062);
+    assert_eq!(number(sorted(&|s| s.locale = Some("xx-none".to_owned()))), -1062);
+    assert_eq!(number(sorted(&|s| s.normalization_flags = Some(0x1234_5678))), -1064);
+    bed.finish();
+}
+
+#[test]
 fn as_many_sorts_as_allowed() {
     let most = ese_instance::ParameterId::MAX_TEMPORARY_TABLES;
     let bed = Bed::with_parameters(4096, |instance| instance.set_parameter(most, 3_u32).unwrap());
@@ -694,6 +731,113 @@ fn a_left_over_is_no_obstacle() {
     let mut table = open(&bed, Flags::FORCE_MATERIALIZATION);
     assert_eq!(number(table.move_first()), -1603);
     fill_unique(&mut table);
+    bed.finish();
+}
+
+#[test]
+fn beside_tables_of_databases() {
+    let bed = Bed::new(8192);
+    let rows_of = |bed: &Bed| {
+        let mut table = bed.open("T");
+        match table.move_first() {
+            Ok(()) => table.count(0).unwrap(),
+            Err(_) => 0,
+        }
+    };
+    let spec = TableSpec::new("T").column(ColumnSpec::fixed("Id", ColumnKind::LONG));
+    bed.database.create_table(&spec).unwrap();
+    let mut table = bed.open("T");
+    let mut temporary = open(&bed, Flags::FORCE_MATERIALIZATION);
+    for (round, commit) in [(0, false), (1, true)] {
+        bed.session.begin().unwrap();
+        for key in 0..200 {
+            table.prepare(PrepareKind::Insert).unwrap();
+            table.set_column(1, &key_bytes(key), SetFlags::empty()).unwrap();
+            table.update().unwrap();
+            assert_eq!(insert(&mut temporary, round * 1000 + key, "both"), 0);
+        }
+        if commit {
+            bed.session.commit(Default::default()).unwrap();
+        } else {
+            bed.session.rollback().unwrap();
+        }
+        assert_eq!(rows_of(&bed), if commit { 200 } else { 0 });
+    }
+    assert_eq!(rows(&mut temporary).0.split(' ').count(), 200);
+
+    // Nothing of the temporary database keeps the checkpoint, and no recovery looks for it.
+    bed.session.begin().unwrap();
+    assert_eq!(insert(&mut temporary, -1, "open"), 0);
+    let other = bed.instance.begin_session().unwrap();
+    other.begin().unwrap();
+    other.commit(Default::default()).unwrap();
+    bed.instance.flush_log().unwrap();
+    let before = bed.instance.advance_checkpoint().unwrap();
+    let spec = TableSpec::new("U").column(ColumnSpec::fixed("Id", ColumnKind::LONG));
+    let database = other.open_database(Path::new(table_bed::DATABASE)).unwrap();
+    database.create_table(&spec).unwrap();
+    drop(database);
+    while bed.instance.idle().unwrap() {}
+    assert!(bed.instance.advance_checkpoint().unwrap() > before);
+    bed.session.rollback().unwrap();
+    drop((table, temporary, other));
+    let bed = bed.crash();
+    assert_eq!(rows_of(&bed), 200);
+    assert!(bed.instance.databases().iter().all(|database| database.id() != 0));
+    bed.finish();
+}
+
+fn key_bytes(key: i32) -> [u8; 4] {
+    key.to_le_bytes()
+}
+
+#[test]
+fn sessions_on_several_threads() {
+    let bed = Bed::new(4096);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let instance = bed.instance.clone();
+            scope.spawn(move || {
+                let session = instance.begin_session().unwrap();
+                for flags in [Flags::INDEXED, Flags::FORCE_MATERIALIZATION, Flags::UPDATABLE | Flags::INDEXED]
+                {
+                    let (mut table, _) = session.open_temporary_table(&spec(flags)).unwrap();
+                    session.begin().unwrap();
+                    for i in 0..3000 {
+                        let key = i * 7919 % 3000 + thread * 10_000;
+                        assert_eq!(insert(&mut table, key, &"t".repeat(60)), 0);
+                    }
+                    session.commit(Default::default()).unwrap();
+                    let mut seen = 0;
+                    while table.move_next().is_ok() {
+                        assert_eq!(here(&mut table), seen + thread * 10_000);
+                        seen += 1;
+                    }
+                    assert_eq!(seen, 3000, "{flags:?}");
+                }
+                session.end().unwrap();
+            });
+        }
+    });
+    bed.finish();
+}
+
+#[test]
+fn a_place_that_is_not_there() {
+    let path = ese_instance::ParameterId::TEMP_PATH;
+    let bed = Bed::with_parameters(4096, |i| i.set_parameter(path, "/missing/tmp.edb").unwrap());
+    for _ in 0..2 {
+        assert_eq!(number(bed.session.open_temporary_table(&spec(Flags::empty()))), -1023);
+    }
+    bed.storage.create_directory(Path::new("/missing")).unwrap();
+    let mut table = open(&bed, Flags::FORCE_MATERIALIZATION);
+    fill_unique(&mut table);
+    drop(table);
+    bed.finish();
+    // A folder gets a file of the usual name.
+    let bed = Bed::with_parameters(4096, |i| i.set_parameter(path, "/db/").unwrap());
+    drop(open(&bed, Flags::empty()));
+    assert!(bed.storage.exists(Path::new(TEMPORARY)).unwrap());
     bed.finish();
 }
 

@@ -30,6 +30,9 @@ impl LiveTrees {
         }
         core.cache.attach(slot, file)?;
         core.cache.set_gate(slot, facts.gate.clone())?;
+        if facts.temporary {
+            core.cache.set_scratch(slot)?;
+        }
         let index = usize::from(slot.0);
         if core.slots.len() <= index {
             core.slots.resize_with(index + 1, || None);

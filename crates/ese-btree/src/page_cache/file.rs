@@ -14,6 +14,8 @@ pub(super) struct DatabaseFile {
     pub(super) last_page: u32,
     /// Whether something was written since the last sync.
     pub(super) unsynced: bool,
+    /// Nobody needs it after a crash: it is never synced.
+    pub(super) scratch: bool,
     /// Asked before pages are written.
     pub(super) gate: Option<Arc<dyn PageWriteGate>>,
 }
@@ -22,7 +24,7 @@ impl DatabaseFile {
     pub(super) fn open(file: Arc<dyn File>, size: PageSize) -> Result<Self, PageCacheError> {
         let pages = (file.len()? / u64::from(size.bytes())).saturating_sub(2);
         let last_page = u32::try_from(pages).unwrap_or(u32::MAX).min(PageNumber::MAX.0);
-        Ok(Self { file, last_page, unsynced: false, gate: None })
+        Ok(Self { file, last_page, unsynced: false, scratch: false, gate: None })
     }
 
     pub(super) fn resize(&mut self, last_page: u32, size: PageSize) -> Result<(), PageCacheError> {

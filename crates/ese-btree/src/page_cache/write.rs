@@ -36,6 +36,15 @@ impl PageCache {
         Ok(())
     }
 
+    /// From now on the file of `slot` is not made durable any more: nobody needs it after a crash.
+    ///
+    /// # Errors
+    /// [`PageCacheError::NotAttached`].
+    pub(crate) fn set_scratch(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
+        self.file_mut(slot)?.scratch = true;
+        Ok(())
+    }
+
     /// The number that [`set_waiting`](Self::set_waiting) left at a page.
     pub(crate) fn waiting(&self, frame: FrameId) -> Option<u32> {
         self.frames.get(frame.0).and_then(|f| f.waiting)
@@ -309,7 +318,7 @@ impl PageCache {
     pub(crate) fn take_unsynced(&mut self) -> Vec<Arc<dyn ese_io::File>> {
         let mut files = Vec::new();
         for file in self.files.iter_mut().flatten() {
-            if std::mem::take(&mut file.unsynced) {
+            if std::mem::take(&mut file.unsynced) && !file.scratch {
                 files.push(Arc::clone(&file.file));
             }
         }

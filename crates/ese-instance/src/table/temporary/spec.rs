@@ -108,8 +108,12 @@ pub struct TemporaryTableSpec {
     #[doc(alias = "cbVarSegMac")]
     pub segment_most: Option<u16>,
     /// Locale of Unicode text; en-US when not said.
+    #[doc(alias = "szLocaleName")]
     pub locale: Option<String>,
-    /// Flags for the normalisation of Unicode text.
+    /// Number of the locale, where it has no name; 0 when not said.
+    #[doc(alias = "lcid")]
+    pub locale_id: u32,
+    /// Flags for the normalisation of Unicode text; the one that asks for sort keys is added.
     #[doc(alias = "dwMapFlags")]
     pub normalization_flags: Option<u32>,
 }
@@ -123,6 +127,34 @@ pub(in crate::table) fn default_collation() -> std::result::Result<Collation, Co
         version: Some(&SORT_VERSION),
         flags: NORMALIZATION_FLAGS,
     })
+}
+
+/// Flags that sort keys can be made with.
+const SORT_KEY_FLAGS: u32 = 0x0803_183F;
+/// Asks for sort keys.
+#[doc(alias = "LCMAP_SORTKEY")]
+const SORT_KEY: u32 = 0x400;
+/// Text in capitals in place of sort keys.
+#[doc(alias = "LCMAP_UPPERCASE")]
+const CAPITALS: u32 = 0x200;
+
+/// The flags for the normalisation of Unicode text.
+#[doc(alias = "ErrNORMCheckLCMapFlags")]
+fn normalization_flags(spec: &TemporaryTableSpec) -> Result<u32> {
+    let flags = spec.normalization_flags.unwrap_or(NORMALIZATION_FLAGS);
+    let flags = if flags == CAPITALS { flags } else { flags | SORT_KEY };
+    if flags == CAPITALS || flags & !SORT_KEY_FLAGS == SORT_KEY {
+        return Ok(flags);
+    }
+    Err(TableError::Key(CollationError::Flags { found: flags }.into()))
+}
+
+fn locale_name(spec: &TemporaryTableSpec) -> Option<String> {
+    match (&spec.locale, spec.locale_id) {
+        (Some(name), _) => Some(name.clone()),
+        (None, 0) => Some("en-US".to_owned()),
+        (None, _) => None,
+    }
 }
 
 pub(super) fn definition(
@@ -237,13 +269,13 @@ pub(super) fn definition(
             key_most: longest,
             segment_most: spec.segment_most.filter(|&most| most != 0),
             tuple_limits: None,
-            normalization_flags: spec.normalization_flags.unwrap_or(NORMALIZATION_FLAGS),
-            locale_name: Some(spec.locale.clone().unwrap_or_else(|| "en-US".to_owned())),
-            locale_id: 0,
+            normalization_flags: normalization_flags(spec)?,
+            locale_name: locale_name(spec),
+            locale_id: spec.locale_id,
             sort_version: Some(SORT_VERSION.to_vec()),
             sort_id: None,
         };
-        if localized {
+        if localized || spec.locale.is_some() || spec.locale_id != 0 {
             index.collation().map_err(|error| TableError::Key(error.into()))?;
         }
         indexes.push(index);
