@@ -23,6 +23,7 @@ mod instance;
 mod log;
 mod open_database;
 mod parameter;
+mod quota;
 mod reader;
 pub mod recovery;
 mod schema;
@@ -60,7 +61,10 @@ pub use information::{
     CheckpointInfo, DatabaseInfo, DatabaseInfoLevel, DatabaseMisc, FileInfo, InstanceInfo, LogMisc,
     LogMiscForm, UpgradeInfo,
 };
-pub use instance::{AttachOptions, InitFlags, InitOptions, Instance, RestoringInstance, TermMode};
+pub use instance::{
+    AttachOptions, DurableCommitCallback, InitFlags, InitOptions, Instance, RestoringInstance, StopServiceFlags,
+    TermMode,
+};
 pub use log::InstanceLog;
 pub use open_database::{Database, ObjectInfo};
 pub use parameter::{
@@ -72,13 +76,15 @@ pub use reader::{
     PlainValues, ReaderError, RowLayout, TableEntry, ValueReader, column_content,
 };
 pub use schema::TableMode;
-pub use session::{CommitId, CommitMode, Session, Transaction};
+pub use session::{
+    CommitFlags, CommitId, CommitMode, IdleFlags, IdleStatus, Session, SessionParameterId, Transaction,
+};
 pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
-    ColumnFilter, ColumnList, ColumnListFlags, EnumerateColumn, EnumerateFlags, EnumeratedColumn,
-    EnumeratedValue, FilterOperator, IndexList, ListNames, ObjectList, PrepareKind, RangeFlags,
-    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, SeekFlags,
-    SetFlags, SetOptions, Table, TableError, TableStatus, TemporaryColumn, TemporaryTableFlags,
+    CallbackId, ColumnFilter, ColumnList, ColumnListFlags, EnumerateColumn, EnumerateFlags, EnumeratedColumn,
+    EnumeratedValue, FilterOperator, IndexList, ListNames, LocalStorage, ObjectList, PrepareKind, RangeFlags,
+    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags,
+    SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus, TemporaryColumn, TemporaryTableFlags,
     TemporaryTableSpec, UpdateFlags,
 };

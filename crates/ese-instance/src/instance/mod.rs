@@ -2,10 +2,13 @@
 
 mod attach;
 mod checkpoint;
+mod durable_commit;
 mod init;
 mod options;
 mod paths;
 mod restoring;
+mod services;
+mod stop;
 mod temporary;
 mod term;
 
@@ -32,11 +35,14 @@ use crate::state::{ApiCall, ApiGate, EntryError, InstanceState};
 
 pub use attach::AttachOptions;
 pub(crate) use attach::logged_path;
+pub use durable_commit::DurableCommitCallback;
 pub use options::{InitFlags, InitOptions, TermMode};
 use paths::InstancePaths;
 pub(crate) use paths::absolute as absolute_path;
 pub use restoring::RestoringInstance;
 pub(crate) use temporary::{SortPermit, TEMPORARY_SLOT};
+use services::Services;
+pub use stop::StopServiceFlags;
 
 /// An instance of the engine. Clones are handles of the same instance.
 ///
@@ -61,6 +67,7 @@ pub(crate) struct Shared {
     sorts: Arc<AtomicU64>,
     /// Held while databases come and go.
     slots: Mutex<()>,
+    services: Services,
 }
 
 /// What exists between `init` and `term`.
@@ -118,6 +125,7 @@ impl Instance {
                 schema_epoch: SchemaEpoch::default(),
                 sorts: Arc::default(),
                 slots: Mutex::new(()),
+                services: Services::default(),
             }),
         }
     }
@@ -192,6 +200,11 @@ impl Instance {
         self.shared.parameters.lock().clone()
     }
 
+    /// The number that a parameter has now; 0 for anything that is none.
+    pub(crate) fn parameter_number(&self, id: ParameterId) -> u64 {
+        self.shared.parameters.lock().number(id)
+    }
+
     /// Sets a parameter.
     ///
     /// # Errors
@@ -209,11 +222,6 @@ impl Instance {
         };
         let mut parameters = self.shared.parameters.lock();
         parameters.set(id, value, stage).map_err(|e: ParameterError| e.into())
-    }
-
-    /// Stops the service: from now on ordinary calls are refused. Not reversible; a running backup goes on.
-    pub fn stop_service(&self) {
-        self.shared.gate.update(|s| s.stop_service = true);
     }
 
     /// Where events go.

@@ -171,6 +171,11 @@ impl InstanceLog {
         self.writer.tip()
     }
 
+    /// Records that begin in front of this position are durable.
+    pub(crate) fn durable_end(&self) -> LogPosition {
+        self.writer.durable_end()
+    }
+
     /// The generation being written.
     #[must_use]
     pub fn generation(&self) -> LogGeneration {

@@ -10,6 +10,8 @@ use ese_log::record::SessionId;
 use parking_lot::{Mutex, RwLock};
 
 use crate::error::InstanceError;
+use crate::quota::CursorTicket;
+use crate::table::TableCallbacks;
 
 bitflags::bitflags! {
     /// How a table is opened. Unknown bits are refused.
@@ -94,6 +96,7 @@ pub(crate) struct TableShared {
     cursors: Arc<AtomicUsize>,
     state: Mutex<State>,
     long_values: RwLock<Option<Tree>>,
+    callbacks: Arc<TableCallbacks>,
     /// Held while the tree of long values is made, so that two sessions do not make two.
     pub(crate) long_values_creation: Mutex<()>,
     /// Numbers of the auto-increment column.
@@ -149,6 +152,8 @@ struct Open {
 #[derive(Debug)]
 pub(crate) struct OpenedTable {
     shared: Arc<TableShared>,
+    /// Counts the cursor; system work does not count.
+    ticket: Option<CursorTicket>,
     id: u64,
     mode: TableMode,
 }
@@ -157,6 +162,16 @@ impl OpenedTable {
     /// How it is open.
     pub(crate) const fn mode(&self) -> TableMode {
         self.mode
+    }
+
+    /// Gives the cursor's ticket back when the cursor goes.
+    pub(crate) fn hold(&mut self, ticket: CursorTicket) {
+        self.ticket = Some(ticket);
+    }
+
+    /// Who wants to know of changes of rows.
+    pub(crate) fn callbacks(&self) -> &Arc<TableCallbacks> {
+        &self.shared.callbacks
     }
 }
 
@@ -174,6 +189,7 @@ impl TableShared {
             cursors: Arc::clone(cursors),
             state: Mutex::default(),
             long_values: RwLock::new(None),
+            callbacks: Arc::default(),
             long_values_creation: Mutex::new(()),
             auto_increment: Mutex::default(),
             next_long_value: Mutex::new(None),
@@ -250,7 +266,7 @@ impl TableShared {
         let id = state.last_open;
         state.opens.push(Open { id, session, mode });
         self.cursors.fetch_add(1, Ordering::AcqRel);
-        Ok(OpenedTable { shared: Arc::clone(self), id, mode })
+        Ok(OpenedTable { shared: Arc::clone(self), ticket: None, id, mode })
     }
 
     /// Whether a session has the table for itself.

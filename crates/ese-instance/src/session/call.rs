@@ -10,7 +10,7 @@ use ese_format::{JetError, LogPosition, ObjectId};
 use ese_log::record::{DatabaseSlot, SessionId};
 use parking_lot::MutexGuard;
 
-use super::SessionShared;
+use super::{SessionParameters, SessionShared};
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::{CatalogView, TableSchema, TableShared};
@@ -56,12 +56,13 @@ pub(crate) struct SessionInner {
     pub(super) last_commit: LogPosition,
     /// Cursors on temporary tables that are open, with the level in which they were opened.
     temporary: Vec<(u8, Arc<TemporaryCursor>)>,
+    pub(super) parameters: SessionParameters,
     /// Databases that are open, with how often.
     pub(super) databases: Vec<(Arc<AttachedDatabase>, u32)>,
 }
 
 impl SessionInner {
-    pub(super) fn new(state: TransactionState) -> Self {
+    pub(super) fn new(state: TransactionState, parameters: SessionParameters) -> Self {
         Self {
             state: Some(state),
             context: None,
@@ -76,6 +77,7 @@ impl SessionInner {
             last_updated: None,
             last_commit: LogPosition::NONE,
             temporary: Vec::new(),
+            parameters,
             databases: Vec::new(),
         }
     }

@@ -37,11 +37,18 @@
 //! ```
 
 mod call;
+mod commit;
 mod databases;
+mod idle;
+mod parameters;
 mod table;
 mod transaction;
 
 pub(crate) use call::{SessionCallGuard, SessionInner};
+pub use commit::CommitFlags;
+pub use idle::{IdleFlags, IdleStatus};
+pub use parameters::SessionParameterId;
+pub(crate) use parameters::SessionParameters;
 pub(crate) use table::SessionTable;
 pub(crate) use transaction::MOST_LEVELS;
 pub use transaction::{CommitId, CommitMode, Transaction};
@@ -56,6 +63,7 @@ use parking_lot::Mutex;
 use crate::error::InstanceError;
 use crate::instance::Instance;
 use crate::log::InstanceLog;
+use crate::parameter::ParameterId;
 use crate::state::SessionCall;
 
 /// A session of an instance.
@@ -106,8 +114,12 @@ impl Instance {
     pub(crate) fn new_session(&self) -> Result<Session, InstanceError> {
         let (trees, sessions) = self.live().ok_or(crate::state::EntryError::NotInitialized)?;
         let log = self.log();
+        let parameters = || {
+            let number = |id| u32::try_from(self.parameter_number(id)).unwrap_or_default();
+            SessionParameters::new(number(ParameterId::COMMIT_DEFAULT), number(ParameterId::CACHE_PRIORITY))
+        };
         let shared = sessions.add(|id| {
-            let inner = SessionInner::new(trees.open_session(id));
+            let inner = SessionInner::new(trees.open_session(id), parameters());
             Arc::new(SessionShared {
                 instance: self.clone(),
                 trees: Arc::clone(&trees),
@@ -128,6 +140,16 @@ impl Session {
     #[must_use]
     pub fn instance(&self) -> &Instance {
         &self.shared.instance
+    }
+
+    /// Another session of the same instance.
+    ///
+    /// # Errors
+    /// Refused at the door; `OutOfSessions`.
+    #[doc(alias = "JetDupSession")]
+    pub fn duplicate(&self) -> Result<Self, InstanceError> {
+        drop(self.shared.enter(SessionCall::Ordinary)?);
+        self.instance().begin_session()
     }
 
     /// Number of the session in the log.

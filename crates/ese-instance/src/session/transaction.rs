@@ -55,6 +55,7 @@ impl Session {
     /// # Errors
     /// As [`begin`](Self::begin).
     #[doc(alias = "JetBeginTransaction2")]
+    #[doc(alias = "JetBeginTransaction3")]
     #[doc(alias = "JET_bitTransactionReadOnly")]
     pub fn begin_read_only(&self) -> Result<(), InstanceError> {
         self.begin_level(true)
@@ -76,19 +77,21 @@ impl Session {
     /// Refused at the door; `Live` (not in a transaction: the transaction goes on after every other failure); `Log` when the
     /// log cannot be written: the commit is in memory then, and may not be durable.
     #[doc(alias = "JetCommitTransaction")]
-    #[doc(alias = "JetCommitTransaction2")]
     pub fn commit(&self, mode: CommitMode) -> Result<Option<CommitId>, InstanceError> {
-        let position = {
+        let (position, durable) = {
             let mut call = self.shared.enter(SessionCall::Ordinary)?;
             let position = call.commit()?;
-            if mode == CommitMode::Durable
-                && let (Some(position), Some(log)) = (position, &self.shared.log)
-            {
-                log.flush_to(position)?;
-            }
-            position
+            let durable = match (position, &self.shared.log) {
+                (Some(position), Some(log)) if mode == CommitMode::Durable => log.flush_to(position),
+                _ => Ok(()),
+            };
+            (position, durable)
         };
         let outermost = !self.shared.is_in_transaction();
+        if outermost {
+            self.instance().tell_durable_commits();
+        }
+        durable?;
         if outermost {
             self.instance().maintain()?;
         }
@@ -124,30 +127,28 @@ impl Session {
     /// Returns when the session's last level-0 commit is durable, a lazy one too.
     ///
     /// # Errors
-    /// Refused at the door; `InTransaction`; `Log`.
+    /// Refused at the door; `Log`.
     #[doc(alias = "JET_bitWaitLastLevel0Commit")]
     pub fn wait_for_last_commit(&self) -> Result<(), InstanceError> {
-        let call = self.shared.enter(SessionCall::Ordinary)?;
-        call.check_no_transaction()?;
-        let position = call.inner.last_commit;
-        match &self.shared.log {
+        let position = self.shared.enter(SessionCall::Ordinary)?.inner.last_commit;
+        let flushed = match &self.shared.log {
             Some(log) if !position.is_none() => log.flush_to(position),
             _ => Ok(()),
-        }
+        };
+        self.instance().tell_durable_commits();
+        flushed
     }
 
     /// Returns when every commit of every session so far is durable.
     ///
     /// # Errors
-    /// Refused at the door; `InTransaction`; `Log`.
+    /// Refused at the door; `Log`.
     #[doc(alias = "JET_bitWaitAllLevel0Commit")]
     pub fn wait_for_all_commits(&self) -> Result<(), InstanceError> {
-        let call = self.shared.enter(SessionCall::Ordinary)?;
-        call.check_no_transaction()?;
-        match &self.shared.log {
-            Some(log) => log.flush(),
-            None => Ok(()),
-        }
+        drop(self.shared.enter(SessionCall::Ordinary)?);
+        let flushed = self.shared.log.as_ref().map_or(Ok(()), |log| log.flush());
+        self.instance().tell_durable_commits();
+        flushed
     }
 }
 

@@ -7,6 +7,7 @@ use ese_btree::live::SeekHow;
 use ese_format::{JetError, RecordBuffer, SearchKeyBuffer};
 use ese_log::record::TransactionTime;
 
+use super::callbacks::CursorStorage;
 use super::error::{Result, TableError};
 use super::filter::ReadyFilter;
 use super::long_values::{LongValueBuffers, ValueSource};
@@ -61,6 +62,8 @@ pub(super) struct Cursor {
     /// The row being prepared.
     pub(super) copy: RecordBuffer,
     pub(super) buffers: LongValueBuffers,
+    /// What the application stores beside the cursor.
+    pub(super) storage: CursorStorage,
     pub(super) key_buffer: Vec<u8>,
 }
 
@@ -141,6 +144,7 @@ impl Cursor {
             prepared: None,
             copy,
             buffers: LongValueBuffers::default(),
+            storage: CursorStorage::default(),
             key_buffer: Vec::new(),
         }
     }

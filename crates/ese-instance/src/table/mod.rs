@@ -12,6 +12,7 @@
 //! more go with the update. Callbacks are not made.
 
 mod auto_increment;
+mod callbacks;
 mod cursor;
 mod enumerate;
 mod error;
@@ -35,6 +36,8 @@ use std::sync::Arc;
 use ese_format::KeyFlags;
 
 pub(crate) use auto_increment::number_rows;
+pub(crate) use callbacks::TableCallbacks;
+pub use callbacks::{CallbackId, LocalStorage, RuntimeCallback, TableCallback, TableEvent};
 pub use cursor::{RangeFlags, SeekFlags};
 pub use enumerate::{
     EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, RecordSize, RecordSizeFlags,
@@ -51,8 +54,12 @@ pub use update::{PrepareKind, UpdateFlags};
 
 use crate::catalog::TableDefinition;
 use crate::database::AttachedDatabase;
+use crate::error::InstanceError;
+use crate::instance::Instance;
 use crate::open_database::Database;
-use crate::schema::{OpenedTable, TableMode};
+use crate::parameter::ParameterId;
+use crate::quota::{CursorTicket, Limits};
+use crate::schema::{OpenedTable, TableMode, TableSchema};
 use crate::session::{SessionCallGuard, SessionShared};
 use crate::state::SessionCall;
 use cursor::{Cursor, Location};
@@ -81,7 +88,8 @@ impl Database {
     pub fn open_table(&self, table: &str, mode: TableMode) -> Result<Table> {
         let mut call = self.enter(SessionCall::Ordinary)?;
         let schema = self.schema(&mut call, table)?;
-        let opened = schema.shared.open(&schema.definition.name, self.session.id, mode, false)?;
+        let mut opened = schema.shared.open(&schema.definition.name, self.session.id, mode, false)?;
+        opened.hold(take_cursor(&self.session.instance, &schema)?);
         let wide = self.attached.version().supports_long_value_id_64();
         let plan = TablePlan::new(schema, self.attached.page_size(), wide);
         drop(call);
@@ -93,6 +101,21 @@ impl Database {
             cursor: Cursor::new(Arc::new(plan)),
         })
     }
+}
+
+/// Counts one more cursor of a table.
+///
+/// # Errors
+/// `Call`: as many cursors, or tables, as there may be.
+fn take_cursor(
+    instance: &Instance,
+    schema: &TableSchema,
+) -> std::result::Result<CursorTicket, InstanceError> {
+    let limits = Limits {
+        cursors: instance.parameter_number(ParameterId::MAX_CURSORS),
+        tables: instance.parameter_number(ParameterId::MAX_OPEN_TABLES),
+    };
+    Ok(instance.quota().take((schema.slot(), schema.object_id()), limits)?)
 }
 
 impl Table {
@@ -127,7 +150,9 @@ impl Table {
             // One more of the same session, whatever the first one keeps others from.
             let mode = mine.mode().difference(TableMode::DENY_READ | TableMode::DENY_WRITE);
             let mode = mode.difference(TableMode::PERMIT_STRUCTURE_CHANGES);
-            opened = Some(schema.shared.open(&schema.definition.name, self.session.id, mode, false)?);
+            let mut second = schema.shared.open(&schema.definition.name, self.session.id, mode, false)?;
+            second.hold(take_cursor(&self.session.instance, schema)?);
+            opened = Some(second);
         }
         let mut cursor = Cursor::new(Arc::clone(&self.cursor.plan));
         cursor.location = Location::First;
@@ -469,7 +494,8 @@ impl Table {
             self.insert_while_filling(&mut bookmark)?;
             return Ok(bookmark);
         }
-        self.call(|cursor, call| cursor.update(call, flags, &mut bookmark))?;
+        let events = self.cursor.prepared.as_ref().map(|prepared| prepared.events());
+        self.between(events, |table| table.call(|cursor, call| cursor.update(call, flags, &mut bookmark)))?;
         Ok(bookmark)
     }
 
@@ -481,7 +507,8 @@ impl Table {
     pub fn delete(&mut self) -> Result<()> {
         self.allow(TableCall::Delete)?;
         let updatable = self.is_updatable();
-        self.call(|cursor, call| cursor.delete(call, updatable))
+        let events = (TableEvent::BEFORE_DELETE, TableEvent::AFTER_DELETE);
+        self.between(Some(events), |table| table.call(|cursor, call| cursor.delete(call, updatable)))
     }
 
     /// Adds to a counter of the current row, beside other transactions that do. Returns what was there before, as this

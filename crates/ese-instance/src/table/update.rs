@@ -6,6 +6,7 @@ use ese_btree::live::LiveError;
 use ese_format::{JetError, LongValueId, RecordView};
 
 use super::auto_increment::next_auto_increment;
+use super::callbacks::TableEvent;
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::LongValueWriter;
@@ -113,6 +114,15 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
+    /// What happens before and after it is written.
+    pub(super) const fn events(&self) -> (TableEvent, TableEvent) {
+        if self.kind.is_replace() {
+            (TableEvent::BEFORE_REPLACE, TableEvent::AFTER_REPLACE)
+        } else {
+            (TableEvent::BEFORE_INSERT, TableEvent::AFTER_INSERT)
+        }
+    }
+
     pub(super) fn mark(&mut self, place: usize) {
         let bit = 1 << (place % 64);
         let Some(word) = (place / 64).checked_sub(1) else {
