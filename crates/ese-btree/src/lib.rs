@@ -31,8 +31,8 @@ pub use redo::{
 };
 pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
 pub use tree_write::{
-    CachedPages, LeafChange, MergeLevel, MergePlan, NodeChange, PageChange, PageStore, Place, RecordContext,
-    SpaceNote, SplitLevel, SplitPlan, Step, TreeRoot, TreeSpace, TreeWriteError, TreeWriter,
+    CachedPages, LeafChange, LeafMark, MergeLevel, MergePlan, NodeChange, PageChange, PageStore, Place,
+    RecordContext, SpaceNote, SplitLevel, SplitPlan, Step, TreeRoot, TreeSpace, TreeWriteError, TreeWriter,
     record_extension,
 };
 pub use undo::{UndoError, UndoLog, UndoStatistics};

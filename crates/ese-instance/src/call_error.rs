@@ -26,6 +26,12 @@ pub enum CallError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// A name that is missing, or cannot be one.
+    #[error("no name: {what}")]
+    InvalidName {
+        /// Of what.
+        what: &'static str,
+    },
     /// Option bits that are unknown, or do not go together.
     #[error("options {bits:#x} cannot be used here, or not together")]
     InvalidFlags {
@@ -146,6 +152,7 @@ impl CallError {
             Self::NotAvailable { .. } => JetError::FEATURE_NOT_AVAILABLE,
             Self::NotImplemented { .. } => JetError::WRN_NYI,
             Self::InvalidParameter { .. } => JetError::INVALID_PARAMETER,
+            Self::InvalidName { .. } => JetError::INVALID_NAME,
             Self::InvalidFlags { .. } => JetError::INVALID_GRBIT,
             Self::InvalidBufferSize { .. } => JetError::INVALID_BUFFER_SIZE,
             Self::BufferTooSmall { .. } => JetError::BUFFER_TOO_SMALL,

@@ -21,6 +21,7 @@ mod event;
 mod information;
 mod instance;
 mod log;
+mod maintenance;
 mod open_database;
 mod parameter;
 mod quota;
@@ -66,6 +67,10 @@ pub use instance::{
     TermMode,
 };
 pub use log::InstanceLog;
+pub use maintenance::{
+    DefragmentAnswer, DefragmentCallback, DefragmentFlags, DefragmentOptions, DefragmentReport,
+    DefragmentStatus, ScanCallback, ScanEvent, ScanFlags, ScanOptions, ScanReport,
+};
 pub use open_database::{Database, ObjectInfo};
 pub use parameter::{
     DefaultValue, FixedAfter, PARAMETERS, ParameterDescriptor, ParameterError, ParameterId, ParameterKind,

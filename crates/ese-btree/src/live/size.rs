@@ -3,10 +3,11 @@
 use ese_format::PageNumber;
 use ese_log::record::DatabaseSlot;
 
-use super::core::Result;
+use super::core::{Core, Result};
+use super::search::Leaf;
 use super::store::LiveStore;
-use super::{LiveTrees, TransactionState};
-use crate::tree_write::{TreeSpace, TreeWriter};
+use super::{LiveError, LiveTrees, TransactionState, Tree};
+use crate::tree_write::{LeafMark, TreeSpace, TreeWriter};
 
 impl LiveTrees {
     /// The space of the tree with root page `root`, as it is now, whoever has changed it.
@@ -32,6 +33,26 @@ impl LiveTrees {
         Ok(TreeWriter::new(store).extend_database(pages)?)
     }
 
+    /// Makes one leaf of a tree smaller, or joins it with a neighbour, when that can be: see
+    /// [`TreeWriter::tidy_leaf`]. Begins at the first leaf with an empty mark; returns where to go on. The tree must not be
+    /// given up meanwhile.
+    ///
+    /// # Errors
+    /// Errors of pages and of the log.
+    #[doc(alias = "ErrOLDDefragOneTable")]
+    pub fn tidy_leaf(&self, tree: &Tree, at: &LeafMark) -> Result<Option<LeafMark>> {
+        let mut core = self.core.lock();
+        if core.slot(tree.slot)?.read_only {
+            return Err(LiveError::DatabaseReadOnly(tree.slot));
+        }
+        core.as_system(|core, system| {
+            core.release_reserves(tree, at)?;
+            core.system_transaction(system)?;
+            let store = LiveStore::new(core, system, tree.slot);
+            Ok(TreeWriter::new(store).tidy_leaf(&tree.root, at)?)
+        })
+    }
+
     /// Sets the last page that a database may grow to; `None`: no limit.
     ///
     /// # Errors
@@ -39,6 +60,27 @@ impl LiveTrees {
     #[doc(alias = "cpgDatabaseSizeMax")]
     pub fn set_largest_page(&self, slot: DatabaseSlot, largest: Option<PageNumber>) -> Result<()> {
         self.core.lock().slot_mut(slot)?.largest_page = largest;
+        Ok(())
+    }
+}
+
+impl Core {
+    /// Pages keep space free for rollbacks until somebody needs it: a leaf and its neighbours keep only what is needed now.
+    fn release_reserves(&mut self, tree: &Tree, at: &LeafMark) -> Result<()> {
+        self.cache.begin_operation();
+        let leaf = self.descend(tree, &at.0, &at.1)?;
+        let image = self.cache.page(leaf.frame);
+        for page in [leaf.page, image.previous(), image.next()] {
+            if page.is_none() {
+                continue;
+            }
+            self.cache.begin_operation();
+            let frame = self.fetch(tree.slot, page)?;
+            if self.cache.page(frame).uncommitted_free() != 0 {
+                let reserved = self.reserved_on(tree, &Leaf { frame, page, line: 0, exact: false })?;
+                self.cache.page_mut_quietly(frame).set_uncommitted_free(reserved);
+            }
+        }
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ mod record;
 mod size;
 mod split;
 mod store;
+mod tidy;
 mod tree;
 mod writer;
 
@@ -26,5 +27,6 @@ pub use free::SpaceNote;
 pub use record::{RecordContext, record_extension};
 pub use size::TreeSpace;
 pub use store::PageStore;
+pub use tidy::LeafMark;
 pub use tree::TreeRoot;
 pub use writer::{NodeChange, Place, Step, TreeWriter};

@@ -14,6 +14,7 @@ use parking_lot::{Mutex, RwLock};
 use super::file::write_database_header;
 use super::page_range_locks::PageRangeLocks;
 use crate::error::InstanceError;
+use crate::maintenance::Maintenance;
 use crate::schema::SchemaCache;
 
 /// What may be done to an attached database.
@@ -47,6 +48,7 @@ pub struct AttachedDatabase {
     /// Whose pages are the newer ones. They know the log, which knows this.
     trees: Weak<LiveTrees>,
     schemas: SchemaCache,
+    maintenance: Maintenance,
     opens: Mutex<Opens>,
 }
 
@@ -86,6 +88,7 @@ impl AttachedDatabase {
             range_locks: Arc::default(),
             trees: Arc::downgrade(trees),
             schemas: SchemaCache::default(),
+            maintenance: Maintenance::default(),
             opens: Mutex::default(),
         }
     }
@@ -98,6 +101,11 @@ impl AttachedDatabase {
     /// Slot, as trees and log name it.
     pub(crate) fn slot(&self) -> DatabaseSlot {
         DatabaseSlot(self.id)
+    }
+
+    /// Work on the whole database that is under way.
+    pub(crate) fn maintenance(&self) -> &Maintenance {
+        &self.maintenance
     }
 
     /// The tables that were looked at.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ese_btree::TreeSpace;
 use ese_format::PageNumber;
 
 use super::DatabaseMisc;
@@ -153,6 +154,19 @@ impl Database {
             _ => return Err(CallError::InvalidParameter { what: "no such information level" }.into()),
         };
         Ok(DatabaseInfo::Number(number))
+    }
+
+    /// Pages of a table: what it owns, with its indexes and long values, and what of that is free.
+    ///
+    /// # Errors
+    /// Refused at the door; `TableNotFound`; `Live`.
+    #[doc(alias = "JET_TblInfoSpaceUsage")]
+    #[doc(alias = "JET_TblInfoSpaceOwned")]
+    #[doc(alias = "JET_TblInfoSpaceAvailable")]
+    pub fn table_space(&self, table: &str) -> Result<TreeSpace, InstanceError> {
+        let mut call = self.enter(SessionCall::Ordinary)?;
+        let schema = self.schema(&mut call, table)?;
+        Ok(call.trees().space_of(self.attached.slot(), schema.tree.root.root)?)
     }
 
     /// The attached database: header, slot, size.

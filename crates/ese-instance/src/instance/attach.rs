@@ -298,6 +298,7 @@ impl Instance {
             .into_iter()
             .find(|d| d.path() == path)
             .ok_or(InstanceError::DatabaseNotFound { path })?;
+        database.maintenance().stop();
         let (trees, sessions) = self.live().ok_or(EntryError::NotInitialized)?;
         if database.is_open() || sessions.all().iter().any(|s| s.has_changed(database.slot())) {
             return Err(InstanceError::DatabaseInUse { path: database.path().to_path_buf() });

@@ -53,6 +53,9 @@ impl Instance {
             });
             return Err(InstanceError::TransactionsOpen { sessions: in_transactions });
         }
+        for database in self.databases() {
+            database.maintenance().stop();
+        }
         let running = self.shared.running.write().take();
         let result = match &running {
             None => Ok(()),

@@ -46,6 +46,15 @@ impl Bed {
         Self { page_size, format: 8920, storage, engine, instance, session, database }
     }
 
+    /// Where the instance may have threads of its own.
+    pub fn on_threads(page_size: u32) -> Self {
+        let storage = MemoryStorage::new();
+        storage.create_directory(Path::new("/db")).unwrap();
+        let (engine, instance, session) = Self::start_on(&storage, page_size, 8920, true, |_| {});
+        let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+        Self { page_size, format: 8920, storage, engine, instance, session, database }
+    }
+
     fn start(storage: &MemoryStorage, page_size: u32, format: u32) -> (Engine, Instance, Session) {
         Self::start_with(storage, page_size, format, |_| {})
     }
@@ -56,12 +65,22 @@ impl Bed {
         format: u32,
         set: impl Fn(&Instance),
     ) -> (Engine, Instance, Session) {
+        Self::start_on(storage, page_size, format, false, set)
+    }
+
+    fn start_on(
+        storage: &MemoryStorage,
+        page_size: u32,
+        format: u32,
+        threads: bool,
+        set: impl Fn(&Instance),
+    ) -> (Engine, Instance, Session) {
         let engine = Engine::new(Environment {
             storage: Arc::new(storage.clone()),
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
             randomness: Arc::new(SeededRandomness::new(7)),
             events: None,
-            threads: false,
+            threads,
         });
         let instance = engine.create_instance("rows").unwrap();
         for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
