@@ -63,8 +63,8 @@ pub use information::{
     LogMiscForm, UpgradeInfo,
 };
 pub use instance::{
-    AttachOptions, DurableCommitCallback, InitFlags, InitOptions, Instance, RestoringInstance, StopServiceFlags,
-    TermMode,
+    AttachOptions, DurableCommitCallback, InitFlags, InitOptions, Instance, RestoringInstance,
+    StopServiceFlags, TermMode,
 };
 pub use log::InstanceLog;
 pub use maintenance::{
@@ -89,7 +89,7 @@ pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError,
 pub use table::{
     CallbackId, ColumnFilter, ColumnList, ColumnListFlags, EnumerateColumn, EnumerateFlags, EnumeratedColumn,
     EnumeratedValue, FilterOperator, IndexList, ListNames, LocalStorage, ObjectList, PrepareKind, RangeFlags,
-    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags,
-    SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus, TemporaryColumn, TemporaryTableFlags,
-    TemporaryTableSpec, UpdateFlags,
+    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback,
+    SeekFlags, SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus,
+    TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
 };

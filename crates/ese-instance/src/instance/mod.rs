@@ -40,9 +40,9 @@ pub use options::{InitFlags, InitOptions, TermMode};
 use paths::InstancePaths;
 pub(crate) use paths::absolute as absolute_path;
 pub use restoring::RestoringInstance;
-pub(crate) use temporary::{SortPermit, TEMPORARY_SLOT};
 use services::Services;
 pub use stop::StopServiceFlags;
+pub(crate) use temporary::{SortPermit, TEMPORARY_SLOT};
 
 /// An instance of the engine. Clones are handles of the same instance.
 ///
