@@ -3,7 +3,7 @@
 
 mod live_support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -424,7 +424,7 @@ fn non_unique_trees() {
             let mut spot = Spot::new();
             let mut more = trees.seek(t, tree, &[], &[], SeekHow::First, &mut spot).unwrap();
             while more {
-                assert!(found.insert((spot.key.clone(), spot.data.clone())));
+                assert!(found.insert((spot.key.clone(), spot.data().to_vec())));
                 more = trees.next(t, tree, &mut spot).unwrap();
             }
             found
@@ -434,10 +434,13 @@ fn non_unique_trees() {
         let mut spot = Spot::new();
         if let Some(entry) = own.iter().nth(random.below(own.len().max(1) as u64) as usize) {
             assert!(trees.seek(&t, tree, &entry.0, &entry.1, SeekHow::AtMost, &mut spot).unwrap());
-            assert_eq!((&spot.key, &spot.data), (&entry.0, &entry.1));
+            assert_eq!((&spot.key[..], spot.data()), (&entry.0[..], &entry.1[..]));
             let below = trees.previous(&t, tree, &mut spot).unwrap();
             let expected = own.range(..entry.clone()).next_back();
-            assert_eq!(below.then_some((&spot.key, &spot.data)), expected.map(|(k, d)| (k, d)));
+            assert_eq!(
+                below.then_some((&spot.key[..], spot.data())),
+                expected.map(|(k, d)| (&k[..], &d[..]))
+            );
             let mut data = Vec::new();
             assert!(trees.get(&t, tree, &entry.0, &mut data).unwrap());
             assert_eq!(Some(&data), own.iter().find(|(k, _)| *k == entry.0).map(|(_, d)| d));
@@ -596,4 +599,81 @@ fn scans_read_ahead() {
     let (count, end) = scan(file_of(&bytes));
     assert!((1000..20_000).contains(&count), "{count}");
     assert_eq!(end.unwrap_err().jet_error(), JetError::READ_VERIFY_FAILURE);
+}
+
+/// A cursor that goes to and fro in its transaction's view, while others insert, replace, delete and clean up around it: pages
+/// split, merge and are used again under its copies. Its own changes it sees at once.
+#[test]
+fn moves_among_changes_of_others() {
+    let world = World::new(4096, 1 << 20, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let mut random = Random(0xC0B1);
+    let mut committed: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
+    let mut writer = trees.open_session(SessionId(10));
+    let mut reader = trees.open_session(SessionId(11));
+    let mut spot = Spot::new();
+    for round in 0..60_u64 {
+        trees.begin(&mut reader, round % 3 != 0).unwrap();
+        let mut view = committed.clone();
+        let mut here: Option<Vec<u8>> = None;
+        for step in 0..400 {
+            if step % 40 == 0 {
+                trees.begin(&mut writer, false).unwrap();
+                let heavy = random.below(3);
+                for _ in 0..random.below(80) {
+                    let key = (random.below(600) as u32).to_be_bytes().to_vec();
+                    let data = vec![random.below(256) as u8; 20 + random.below(60) as usize];
+                    let known = committed.contains_key(&key);
+                    // The reader changes rows above these.
+                    if !known {
+                        trees.insert(&mut writer, tree, &key, &data).unwrap();
+                        committed.insert(key, data);
+                    } else if random.below(3) < heavy {
+                        trees.delete(&mut writer, tree, &key, &[]).unwrap();
+                        committed.remove(&key);
+                    } else {
+                        trees.replace(&mut writer, tree, &key, &data).unwrap();
+                        committed.insert(key, data);
+                    }
+                }
+                trees.commit(&mut writer).unwrap();
+                trees.clean_versions(usize::MAX).unwrap();
+            }
+            if round % 3 == 0 && step > 200 && step % 50 == 7 {
+                let key = (1000 + random.below(50) as u32).to_be_bytes().to_vec();
+                if view.insert(key.clone(), b"own".to_vec()).is_none() {
+                    trees.insert(&mut reader, tree, &key, b"own").unwrap();
+                }
+            }
+            let (found, expected) = match &here {
+                Some(key) if random.below(5) > 0 => {
+                    // Runs in one direction.
+                    let forwards = step / 60 % 2 == 0;
+                    if forwards {
+                        let above = (std::ops::Bound::Excluded(key.clone()), std::ops::Bound::Unbounded);
+                        (trees.next(&reader, tree, &mut spot).unwrap(), view.range(above).next())
+                    } else {
+                        let below = view.range(..key.clone()).next_back();
+                        (trees.previous(&reader, tree, &mut spot).unwrap(), below)
+                    }
+                }
+                Some(key) if random.below(4) > 0 => {
+                    assert!(trees.refresh(&reader, tree, &mut spot).unwrap());
+                    (true, view.get_key_value(key))
+                }
+                _ => {
+                    let key = (random.below(600) as u32).to_be_bytes().to_vec();
+                    let found = trees.seek(&reader, tree, &key, &[], SeekHow::AtLeast, &mut spot).unwrap();
+                    (found, view.range(key..).next())
+                }
+            };
+            assert_eq!(
+                found.then_some((&spot.key[..], spot.data())),
+                expected.map(|(key, data)| (&key[..], &data[..])),
+                "round {round}, step {step}"
+            );
+            here = found.then(|| spot.key.clone());
+        }
+        trees.rollback(&mut reader).unwrap();
+    }
 }

@@ -41,6 +41,7 @@ impl LiveTrees {
         key: &[u8],
         data: &[u8],
     ) -> Result<()> {
+        t.unversioned = true;
         self.core.lock().insert(t, tree, key, data, InsertKind::Unversioned).map(|_| ())
     }
 

@@ -462,6 +462,7 @@ impl Core {
             logged: 0,
             position: LogPosition::NONE,
             versions: Vec::new(),
+            unversioned: false,
         }
     }
 }

@@ -14,6 +14,7 @@ mod core;
 mod error;
 mod fraction;
 mod maintain;
+mod page_copy;
 mod private;
 mod records;
 mod search;

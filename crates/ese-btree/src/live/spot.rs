@@ -6,6 +6,7 @@ use ese_format::{DbTime, PageNumber};
 use ese_log::record::DatabaseSlot;
 
 use super::core::{Core, Result};
+use super::page_copy::{OnCopy, PageCopy};
 use super::search::{Leaf, Way};
 use super::version_store::Reader;
 use super::{LiveError, LiveTrees, TransactionState, Tree};
@@ -15,6 +16,8 @@ use crate::tree_write::TreeWriteError;
 
 /// Most pages read at once.
 const MOST_READ_AHEAD: u32 = 32;
+/// Moves on a page before it is copied; moves from page to page copy at once.
+const STEPS_BEFORE_COPY: u8 = 4;
 
 /// Which node a [`LiveTrees::seek`] looks for, compared by key and, in trees with non-unique keys, data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,22 +37,33 @@ pub enum SeekHow {
 }
 
 /// Where a cursor stands: key and data of a node that its transaction sees. The buffers are used again.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Spot {
     /// Whole key of the node.
     pub key: Vec<u8>,
-    /// Data of the node, as the transaction sees it.
-    pub data: Vec<u8>,
+    /// Data of the node, unless it is on the copy.
+    data: Vec<u8>,
+    /// Where the node is on the copy.
+    on_copy: Option<OnCopy>,
     hint: Option<Hint>,
+    copy: Option<Box<PageCopy>>,
+    /// Moves on the page at hand without a copy of it.
+    steps: u8,
 }
 
 /// Where the node was: good as long as the page has not changed.
 #[derive(Clone, Copy, Debug)]
-struct Hint {
-    frame: FrameId,
-    page: PageNumber,
-    line: usize,
-    time: DbTime,
+pub(super) struct Hint {
+    pub(super) frame: FrameId,
+    pub(super) page: PageNumber,
+    pub(super) line: usize,
+    pub(super) time: DbTime,
+}
+
+impl Clone for Spot {
+    fn clone(&self) -> Self {
+        Self { key: self.key.clone(), data: self.data().to_vec(), hint: self.hint, ..Self::default() }
+    }
 }
 
 impl Spot {
@@ -59,12 +73,49 @@ impl Spot {
         Self::default()
     }
 
+    /// Data of the node, as the transaction sees it.
+    #[inline]
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        match (&self.on_copy, &self.copy) {
+            (Some(node), Some(copy)) => copy.bytes().get(node.data.clone()).unwrap_or_default(),
+            _ => &self.data,
+        }
+    }
+
+    /// The buffer of the data, to be filled anew.
+    pub fn data_mut(&mut self) -> &mut Vec<u8> {
+        self.on_copy = None;
+        self.data.clear();
+        &mut self.data
+    }
+
+    /// Moves on the copy of the page. False when there is none that the transaction may go by, or its next line is not
+    /// plainly there: the tree knows.
+    #[inline]
+    fn step(&mut self, t: &TransactionState, tree: &Tree, direction: Direction) -> bool {
+        let (Some(copy), Some(hint)) = (&self.copy, &mut self.hint) else { return false };
+        if !copy.serves(t, tree, hint) {
+            return false;
+        }
+        let line = match direction {
+            Direction::Forwards => hint.line + 1,
+            Direction::Backwards => match hint.line.checked_sub(1) {
+                Some(line) => line,
+                None => return false,
+            },
+        };
+        let Some(node) = copy.stand(line, &mut self.key, self.on_copy.as_ref()) else { return false };
+        hint.line = line;
+        self.on_copy = Some(node);
+        true
+    }
+
     /// Makes the spot stand at a bookmark, whether or not there is a node: moves go on from there.
     pub fn set_bookmark(&mut self, key: &[u8], data: &[u8]) {
         self.key.clear();
         self.key.extend_from_slice(key);
-        self.data.clear();
-        self.data.extend_from_slice(data);
+        self.data_mut().extend_from_slice(data);
         self.hint = None;
     }
 
@@ -103,7 +154,7 @@ impl LiveTrees {
         let mut spot = Spot::new();
         let found = core.walk(tree, reader, leaf, Direction::Forwards, &mut spot)? && spot.key == key;
         out.clear();
-        out.extend_from_slice(&spot.data);
+        out.extend_from_slice(spot.data());
         Ok(found)
     }
 
@@ -148,6 +199,7 @@ impl LiveTrees {
         let data = tree.bookmark_data(data);
         // What is found need not be behind where the spot stood.
         spot.hint = None;
+        spot.steps = 0;
         match how {
             SeekHow::First => {
                 let leaf = core.descend(tree, &[], &[])?;
@@ -160,6 +212,9 @@ impl LiveTrees {
             }
             SeekHow::AtLeast | SeekHow::Above => {
                 let mut leaf = core.descend(tree, key, data)?;
+                if leaf.exact && how == SeekHow::AtLeast && core.stand(tree, &leaf, key, spot)? {
+                    return Ok(true);
+                }
                 leaf.line += usize::from(leaf.exact && how == SeekHow::Above);
                 core.walk(tree, reader, leaf, Direction::Forwards, spot)
             }
@@ -179,31 +234,47 @@ impl LiveTrees {
     ///
     /// # Errors
     /// As [`get`](Self::get).
+    #[inline]
     pub fn next(&self, t: &TransactionState, tree: &Tree, spot: &mut Spot) -> Result<bool> {
-        let mut core = self.core.lock();
-        let reader = core.reader(t);
-        let leaf = match core.leaf_of_hint(tree, spot) {
-            Some(leaf) => Leaf { line: leaf.line + 1, ..leaf },
-            None => {
-                let leaf = core.descend(tree, &spot.key, tree.bookmark_data(&spot.data))?;
-                Leaf { line: leaf.line + usize::from(leaf.exact), ..leaf }
-            }
-        };
-        core.walk(tree, reader, leaf, Direction::Forwards, spot)
+        if spot.step(t, tree, Direction::Forwards) {
+            return Ok(true);
+        }
+        self.step(t, tree, Direction::Forwards, spot)
     }
 
     /// Moves to the node before, as [`next`](Self::next).
     ///
     /// # Errors
     /// As [`get`](Self::get).
+    #[inline]
     pub fn previous(&self, t: &TransactionState, tree: &Tree, spot: &mut Spot) -> Result<bool> {
+        if spot.step(t, tree, Direction::Backwards) {
+            return Ok(true);
+        }
+        self.step(t, tree, Direction::Backwards, spot)
+    }
+
+    #[inline(never)]
+    fn step(&self, t: &TransactionState, tree: &Tree, direction: Direction, spot: &mut Spot) -> Result<bool> {
         let mut core = self.core.lock();
         let reader = core.reader(t);
-        let leaf = match core.leaf_of_hint(tree, spot) {
+        let hinted = core.leaf_of_hint(tree, spot);
+        let before = hinted.map(|leaf| leaf.page);
+        let leaf = match hinted {
             Some(leaf) => leaf,
-            None => core.descend(tree, &spot.key, tree.bookmark_data(&spot.data))?,
+            None => core.descend(tree, &spot.key, tree.bookmark_data(spot.data()))?,
         };
-        core.walk_before(tree, reader, leaf, spot)
+        let found = match direction {
+            Direction::Forwards => {
+                let leaf = Leaf { line: leaf.line + usize::from(leaf.exact), ..leaf };
+                core.walk(tree, reader, leaf, direction, spot)?
+            }
+            Direction::Backwards => core.walk_before(tree, reader, leaf, spot)?,
+        };
+        if found {
+            core.keep_copy(t, tree, before, spot);
+        }
+        Ok(found)
     }
 
     /// Reads the node at the spot's bookmark again, as the transaction sees it now. False, and the spot's data are
@@ -216,12 +287,12 @@ impl LiveTrees {
         let reader = core.reader(t);
         let leaf = match core.leaf_of_hint(tree, spot) {
             Some(leaf) => leaf,
-            None => core.descend(tree, &spot.key, tree.bookmark_data(&spot.data))?,
+            None => core.descend(tree, &spot.key, tree.bookmark_data(spot.data()))?,
         };
         if !leaf.exact {
             return Ok(false);
         }
-        let mut data = std::mem::take(&mut spot.data);
+        let mut data = std::mem::take(spot.data_mut());
         let seen = core.visible(tree, &leaf, &spot.key, reader, &mut data);
         spot.data = data;
         spot.hint = core.hint(&leaf);
@@ -242,6 +313,58 @@ impl Core {
         let good = self.cache.still_holds(hint.frame, tree.slot, hint.page)
             && self.cache.page(hint.frame).db_time() == hint.time;
         good.then_some(Leaf { frame: hint.frame, page: hint.page, line: hint.line, exact: true })
+    }
+
+    /// Makes the spot stand on a node whose key is known, when everybody sees it as it is. False says nothing.
+    #[inline]
+    fn stand(&self, tree: &Tree, leaf: &Leaf, key: &[u8], spot: &mut Spot) -> Result<bool> {
+        let image = self.cache.page(leaf.frame);
+        let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+        if !tree.is_unique() || node.flags & self.telling_flags() != 0 {
+            return Ok(false);
+        }
+        spot.key.clear();
+        spot.key.extend_from_slice(key);
+        spot.data_mut().extend_from_slice(node.data);
+        let (frame, page, line, time) = (leaf.frame, leaf.page, leaf.line, image.db_time());
+        spot.hint = Some(Hint { frame, page, line, time });
+        Ok(true)
+    }
+
+    /// The flags of nodes that may not be what every reader sees. Without versions, that there was one tells nothing.
+    #[inline]
+    fn telling_flags(&self) -> u8 {
+        if self.versions.tells_nothing() {
+            node_flags::DELETED
+        } else {
+            node_flags::VERSIONED | node_flags::DELETED
+        }
+    }
+
+    /// After a move, which began on page `before`: keeps a copy of the page at hand, once it looks as if more moves follow.
+    fn keep_copy(&self, t: &TransactionState, tree: &Tree, before: Option<PageNumber>, spot: &mut Spot) {
+        let (Some(hint), Some(snapshot)) = (spot.hint, t.lasting_snapshot()) else { return };
+        // What is not logged may have changed unseen: trees of the temporary database take part in no transaction.
+        if !self.slot(tree.slot).is_ok_and(|slot| slot.logged) {
+            return;
+        }
+        if before == Some(hint.page) {
+            spot.steps = spot.steps.saturating_add(1);
+            if spot.steps < STEPS_BEFORE_COPY {
+                return;
+            }
+        }
+        spot.steps = 0;
+        if spot.copy.as_ref().is_some_and(|copy| copy.serves(t, tree, &hint)) {
+            return;
+        }
+        let mut copy = spot.copy.take().unwrap_or_default();
+        if spot.on_copy.take().is_some() {
+            // Never so after a move in the tree; the data would be gone with the copy.
+            spot.data.clear();
+        }
+        copy.take(&self.cache.page(hint.frame), tree, &hint, snapshot, self.telling_flags());
+        spot.copy = Some(copy);
     }
 
     /// Whether the reader sees the node at a place, and its data.
@@ -380,7 +503,7 @@ impl Core {
             }
             let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
             if std::mem::take(&mut crossed) && spot.hint.is_some() {
-                let data = tree.bookmark_data(&spot.data);
+                let data = tree.bookmark_data(spot.data());
                 let order = node.compare_bookmark(&spot.key, data, tree.is_unique());
                 if order != if direction == Direction::Forwards { Ordering::Greater } else { Ordering::Less }
                 {
@@ -391,8 +514,7 @@ impl Core {
             let seen = if node.flags & (node_flags::VERSIONED | node_flags::DELETED) == 0 {
                 spot.key.clear();
                 node.push_key(&mut spot.key);
-                spot.data.clear();
-                spot.data.extend_from_slice(node.data);
+                spot.data_mut().extend_from_slice(node.data);
                 true
             } else {
                 let mut key = std::mem::take(&mut self.scratch_key);
@@ -402,7 +524,7 @@ impl Core {
                 let seen = self.visible(tree, &leaf, &key, reader, &mut data);
                 if matches!(seen, Ok(true)) {
                     std::mem::swap(&mut key, &mut spot.key);
-                    std::mem::swap(&mut data, &mut spot.data);
+                    std::mem::swap(&mut data, spot.data_mut());
                 }
                 self.scratch_key = key;
                 self.scratch = data;

@@ -31,6 +31,8 @@ pub struct TransactionState {
     pub(super) position: LogPosition,
     /// What it changed, oldest first.
     pub(super) versions: Vec<u32>,
+    /// It has made changes that have no versions.
+    pub(super) unversioned: bool,
 }
 
 impl TransactionState {
@@ -41,6 +43,7 @@ impl TransactionState {
     }
 
     /// Nesting level; 0 outside transactions.
+    #[inline]
     #[must_use]
     pub fn level(&self) -> u8 {
         // At most seven.
@@ -48,6 +51,7 @@ impl TransactionState {
     }
 
     /// What the transaction sees: everything that committed before this time. `None` outside transactions.
+    #[inline]
     #[must_use]
     #[doc(alias = "trxBegin0")]
     pub fn snapshot(&self) -> Option<TransactionTime> {
@@ -61,9 +65,16 @@ impl TransactionState {
     }
 
     /// Whether the transaction has changed anything.
+    #[inline]
     #[must_use]
     pub fn has_changed(&self) -> bool {
-        self.logged > 0 || !self.versions.is_empty()
+        self.logged > 0 || !self.versions.is_empty() || self.unversioned
+    }
+
+    /// What the transaction sees, when nothing can add to it: it has changed nothing itself.
+    #[inline]
+    pub(super) fn lasting_snapshot(&self) -> Option<TransactionTime> {
+        if self.has_changed() { None } else { self.snapshot() }
     }
 }
 
@@ -155,6 +166,7 @@ impl Core {
             logged: 0,
             position: LogPosition::NONE,
             versions: Vec::new(),
+            unversioned: false,
         }
     }
 
@@ -282,6 +294,7 @@ impl Core {
     fn end(&mut self, t: &mut TransactionState) {
         t.marks.clear();
         t.versions.clear();
+        t.unversioned = false;
         t.logged = 0;
         t.position = LogPosition::NONE;
         if let Some(session) = self.open_session_mut(t.token) {

@@ -293,6 +293,12 @@ impl VersionStore {
         hash as usize & (self.buckets.len() - 1)
     }
 
+    /// Whether there is no version of any node.
+    #[inline]
+    pub(super) const fn tells_nothing(&self) -> bool {
+        self.chained == 0
+    }
+
     /// The newest version of a node.
     pub(super) fn newest(
         &self,

@@ -1,6 +1,7 @@
 //! One page in memory: where its parts are, and reading them.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use ese_format::{DbTime, ObjectId, PageNumber, PageSize};
 
@@ -118,6 +119,17 @@ pub(crate) struct Tag {
     pub(crate) len: usize,
     /// Node flags as stored in the tag; small pages only.
     pub(crate) flags: u8,
+}
+
+/// A tag as stored, on a large page or a small one.
+#[inline]
+pub(crate) const fn decode_tag([len_low, len_high, low, high]: [u8; TAG_LEN], large: bool) -> Tag {
+    let (len, offset) = (u16::from_le_bytes([len_low, len_high]), u16::from_le_bytes([low, high]));
+    if large {
+        Tag { offset: (offset & 0x7FFF) as usize, len: (len & 0x7FFF) as usize, flags: 0 }
+    } else {
+        Tag { offset: (offset & 0x1FFF) as usize, len: (len & 0x1FFF) as usize, flags: (offset >> 13) as u8 }
+    }
 }
 
 pub(crate) fn read_u16(bytes: &[u8], at: usize) -> u16 {
@@ -300,13 +312,8 @@ impl<B: AsRef<[u8]>> PageImage<B> {
     /// Tag number `tag`, without any check of its range.
     pub(crate) fn raw_tag(&self, tag: usize) -> Option<Tag> {
         let at = self.tag_position(tag)?;
-        let len = usize::from(read_u16(self.bytes(), at));
-        let offset = usize::from(read_u16(self.bytes(), at + 2));
-        Some(if self.large {
-            Tag { offset: offset & 0x7FFF, len: len & 0x7FFF, flags: 0 }
-        } else {
-            Tag { offset: offset & 0x1FFF, len: len & 0x1FFF, flags: (offset >> 13) as u8 }
-        })
+        let stored = self.bytes().get(at..)?.first_chunk::<TAG_LEN>()?;
+        Some(decode_tag(*stored, self.large))
     }
 
     /// Body of tag number `tag`.
@@ -325,18 +332,17 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         self.body(0).unwrap_or(&[])
     }
 
+    /// Where on the page [`key_prefix`](Self::key_prefix) is.
+    pub(crate) fn prefix_place(&self) -> Range<usize> {
+        let len = self.key_prefix().len();
+        let offset = self.raw_tag(0).map_or(0, |tag| tag.offset);
+        if len == 0 { 0..0 } else { self.header_len + offset..self.header_len + offset + len }
+    }
+
     /// The key prefix that nodes may refer to: empty on roots.
     #[must_use]
     pub fn key_prefix(&self) -> &[u8] {
         if self.has_prefix() { self.external_header() } else { &[] }
-    }
-
-    pub(crate) fn line_flags(&self, tag: usize) -> u8 {
-        if self.large {
-            self.body(tag).and_then(|b| b.get(1)).map_or(0, |b| b >> 5)
-        } else {
-            self.raw_tag(tag).map_or(0, |t| t.flags)
-        }
     }
 
     /// The node at `line`.
@@ -345,26 +351,47 @@ impl<B: AsRef<[u8]>> PageImage<B> {
     /// [`PageEditError::LineOutOfRange`], [`PageEditError::BadNode`].
     #[inline]
     pub fn node(&self, line: usize) -> Result<NodeRef<'_>, PageEditError> {
-        let count = self.line_count();
-        if line >= count {
-            return Err(PageEditError::LineOutOfRange { line, count });
+        match self.node_with_end(line) {
+            Some((node, _)) => Ok(node),
+            None => Err(self.no_node(line)),
         }
-        let tag = line + self.reserved_tags();
-        let body = self.body(tag).ok_or(PageEditError::BadNode { line, length: 0 })?;
-        let bad = PageEditError::BadNode { line, length: body.len() };
-        let flags = self.line_flags(tag);
-        let mut rest = body;
+    }
+
+    /// The node at `line`, and where on the page its data ends; `None` when there is none, or it makes no sense.
+    #[inline]
+    pub(crate) fn node_with_end(&self, line: usize) -> Option<(NodeRef<'_>, usize)> {
+        let bytes = self.bytes();
+        let state = usize::from(read_u16(bytes, OFFSET_TAG_STATE));
+        let tag = line + (state >> 12 & 7).max(1);
+        if tag >= state & MAX_TAGS {
+            return None;
+        }
+        let at = bytes.len().checked_sub(TAG_LEN * (tag + 1)).filter(|&at| at >= self.header_len)?;
+        let tag = decode_tag(*bytes.get(at..)?.first_chunk::<TAG_LEN>()?, self.large);
+        let start = self.header_len + tag.offset;
+        let end = start + tag.len;
+        let (&[first, second], mut rest) = bytes.get(start..end)?.split_first_chunk::<2>()?;
+        let flags = if self.large { second >> 5 } else { tag.flags };
+        let mut len = usize::from(u16::from_le_bytes([first, second]) & 0x1FFF);
         let mut prefix: &[u8] = &[];
         if flags & node_flags::COMPRESSED != 0 {
-            let (len, tail) = rest.split_first_chunk::<2>().ok_or(bad)?;
+            prefix = self.key_prefix().get(..len)?;
+            let (suffix_len, tail) = rest.split_first_chunk::<2>()?;
+            len = usize::from(u16::from_le_bytes(*suffix_len) & 0x1FFF);
             rest = tail;
-            let len = usize::from(u16::from_le_bytes(*len) & 0x1FFF);
-            prefix = self.key_prefix().get(..len).ok_or(bad)?;
         }
-        let (len, tail) = rest.split_first_chunk::<2>().ok_or(bad)?;
-        let len = usize::from(u16::from_le_bytes(*len) & 0x1FFF);
-        let (suffix, data) = tail.split_at_checked(len).ok_or(bad)?;
-        Ok(NodeRef { flags, prefix, suffix, data })
+        let (suffix, data) = rest.split_at_checked(len)?;
+        Some((NodeRef { flags, prefix, suffix, data }, end))
+    }
+
+    #[cold]
+    fn no_node(&self, line: usize) -> PageEditError {
+        let count = self.line_count();
+        if line >= count {
+            return PageEditError::LineOutOfRange { line, count };
+        }
+        let length = self.body(line + self.reserved_tags()).map_or(0, <[u8]>::len);
+        PageEditError::BadNode { line, length }
     }
 }
 

@@ -21,4 +21,5 @@ pub use edit::{NewNode, usable_prefix};
 pub use error::PageEditError;
 pub use flags::{node_flags, page_flags};
 pub use image::{NodeRef, PageImage};
+pub(crate) use image::{TAG_LEN, decode_tag};
 pub(crate) use search::{Share, key_word};

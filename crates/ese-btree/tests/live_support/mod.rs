@@ -387,7 +387,8 @@ impl Pair {
         assert_eq!(found.then_some(&data), view.get(&key));
         let mut spot = Spot::new();
         let same = |found: bool, spot: &Spot, expected: Option<(&Vec<u8>, &Vec<u8>)>| {
-            assert_eq!(found.then_some((&spot.key, &spot.data)), expected);
+            let expected = expected.map(|(key, data)| (&key[..], &data[..]));
+            assert_eq!(found.then_some((&spot.key[..], spot.data())), expected);
         };
         let found = trees.seek(t, tree, &key, &[], SeekHow::AtLeast, &mut spot).unwrap();
         same(found, &spot, view.range(key.clone()..).next());
@@ -423,14 +424,14 @@ impl Pair {
         let mut found = Vec::new();
         let mut more = trees.seek(t, tree, &[], &[], SeekHow::First, &mut spot).unwrap();
         while more {
-            found.push((spot.key.clone(), spot.data.clone()));
+            found.push((spot.key.clone(), spot.data().to_vec()));
             more = trees.next(t, tree, &mut spot).unwrap();
         }
         assert_eq!(found, expected);
         let mut more = trees.seek(t, tree, &[], &[], SeekHow::Last, &mut spot).unwrap();
         let mut back = Vec::new();
         while more {
-            back.push((spot.key.clone(), spot.data.clone()));
+            back.push((spot.key.clone(), spot.data().to_vec()));
             more = trees.previous(t, tree, &mut spot).unwrap();
         }
         back.reverse();
@@ -485,7 +486,7 @@ impl Pair {
         let mut spot = Spot::new();
         let mut more = trees.seek(&t, &world.tree, &[], &[], SeekHow::First, &mut spot).unwrap();
         while more {
-            found.push((spot.key.clone(), spot.data.clone()));
+            found.push((spot.key.clone(), spot.data().to_vec()));
             more = trees.next(&t, &world.tree, &mut spot).unwrap();
         }
         assert_eq!(found.len(), expected.len());

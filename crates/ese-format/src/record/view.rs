@@ -44,6 +44,7 @@ impl<'a> RecordView<'a> {
     /// # Errors
     /// [`RecordError::TooShort`], [`RecordError::Header`], or [`RecordError::VariableBounds`] when the variable
     /// columns end outside the record.
+    #[inline]
     pub fn parse(record: &'a [u8], page_size: PageSize) -> Result<Self, RecordError> {
         let Some(&[last_fixed, last_variable, end_low, end_high]) = record.first_chunk::<4>() else {
             return Err(RecordError::TooShort { len: record.len() });

@@ -110,7 +110,7 @@ pub(super) fn build(
                 plain: Vec::new(),
             };
             while at && bytes < RUN_BYTES {
-                let view = RecordView::parse(&spot.data, database.page_size())?;
+                let view = RecordView::parse(spot.data(), database.page_size())?;
                 let entries = keys.entries::<InstanceError>(&table.definition, &view, &mut values)?;
                 if entries.null_segment {
                     return Err(refuse(table, JetError::NULL_KEY_DISALLOWED, "a row with a null in the key"));

@@ -201,7 +201,7 @@ fn untagged<'a>(
 }
 
 /// The default value of a live column that has one in the file.
-fn default_of(column: &ColumnDefinition) -> Option<&[u8]> {
+pub(crate) fn default_of(column: &ColumnDefinition) -> Option<&[u8]> {
     if column.is_deleted() || !column.flags.contains(ColumnFlags::DEFAULT) {
         return None;
     }

@@ -11,5 +11,6 @@ pub use database::{DatabaseReader, DirtyPolicy, TableEntry};
 pub use error::ReaderError;
 pub use index_entries::IndexEntryBuilder;
 pub use index_keys::{IndexEntries, IndexKeys, NullVerdict, PlainValues};
+pub(crate) use layout::default_of;
 pub use layout::{ColumnContent, RowLayout, column_content};
 pub use value::ValueReader;

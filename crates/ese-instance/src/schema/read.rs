@@ -87,7 +87,7 @@ impl CatalogView<'_> {
         let mut spot = Spot::default();
         let mut found = self.trees.seek(self.state, &tree, &prefix, &[], SeekHow::AtLeast, &mut spot)?;
         while found && spot.key.starts_with(&prefix) {
-            if !visit(self.decode(&spot.data)?)? {
+            if !visit(self.decode(spot.data())?)? {
                 break;
             }
             found = self.trees.next(self.state, &tree, &mut spot)?;
@@ -121,7 +121,7 @@ impl CatalogView<'_> {
         let mut tables = Vec::new();
         let mut found = self.trees.seek(self.state, &trees.roots, &[], &[], SeekHow::First, &mut spot)?;
         while found {
-            if let Some(row) = self.row(&spot.data)? {
+            if let Some(row) = self.row(spot.data())? {
                 tables.push(TableEntry {
                     name: decode_windows_1252(&row.name),
                     object_id: row.table,

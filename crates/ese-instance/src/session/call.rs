@@ -117,9 +117,8 @@ impl SessionShared {
         if self.ended.load(Ordering::Acquire) {
             return Err(InstanceError::InvalidSession { session: self.id });
         }
-        self.instance.look(|state| state.check_session(call))?;
         let inner = self.inner.try_lock();
-        // Whoever locks the door takes the session's lock afterwards: this look is the one that counts.
+        // Whoever locks the door takes the session's lock afterwards, so that this look counts as long as the lock is held.
         self.instance.look(|state| state.check_session(call))?;
         let Some(inner) = inner else {
             return Err(InstanceError::SessionSharingViolation { session: self.id });

@@ -140,6 +140,7 @@ impl InstanceState {
     ///
     /// # Errors
     /// Stop requested (not for calls that wind down), unavailable, termination in progress.
+    #[inline]
     pub fn check_session(&self, call: SessionCall) -> Result<(), EntryError> {
         if self.stop_service && call == SessionCall::Ordinary {
             return Err(EntryError::StopRequested);

@@ -150,14 +150,17 @@ impl Cursor {
     }
 
     /// Goes on with the table's structure as the session sees it now.
+    #[inline]
     pub(super) fn refresh_plan(
         &mut self,
         call: &mut SessionCallGuard<'_>,
         database: &AttachedDatabase,
     ) -> Result<()> {
-        if call.keeps_schema(&self.plan.schema) {
-            return Ok(());
-        }
+        if call.keeps_schema(&self.plan.schema) { Ok(()) } else { self.renew_plan(call, database) }
+    }
+
+    #[inline(never)]
+    fn renew_plan(&mut self, call: &mut SessionCallGuard<'_>, database: &AttachedDatabase) -> Result<()> {
         let schema = call.current_schema(database, &self.plan.schema)?;
         if Arc::ptr_eq(&schema, &self.plan.schema) {
             return Ok(());
@@ -206,6 +209,7 @@ impl Cursor {
     }
 
     /// A tree call at the cursor's place. Moves that find nothing leave the place alone.
+    #[inline]
     pub(super) fn at_place(
         &mut self,
         call: &SessionCallGuard<'_>,
@@ -264,10 +268,24 @@ impl Cursor {
 
     /// Makes the bytes of the current row those that the transaction sees now.
     #[doc(alias = "ErrDIRGet")]
+    #[inline]
     pub(super) fn read_row(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        // Bytes that are fresh are those of a row that the cursor stands on.
+        if self.location == Location::OnRow && self.fresh.is_some() && !self.plan.temporary {
+            let state = call.state()?;
+            if self.fresh == state.snapshot() && !state.has_changed() {
+                return Ok(());
+            }
+        }
+        self.read_row_again(call)
+    }
+
+    #[inline(never)]
+    fn read_row_again(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
         self.check_on_row(call)?;
         let reads = Reads { trees: call.trees(), state: call.state()? };
         let snapshot = reads.state.snapshot().filter(|_| !reads.state.has_changed());
+        // Going to the first row may have read it.
         if snapshot.is_some() && self.fresh == snapshot && !self.plan.temporary {
             return Ok(());
         }
@@ -430,6 +448,19 @@ impl Cursor {
             self.check_range(call)?;
         }
         Ok(())
+    }
+
+    /// To the next row, the most frequent of all moves.
+    #[inline]
+    pub(super) fn move_next(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
+        let plain = self.location == Location::OnRow
+            && self.prepared.is_none()
+            && self.range.is_none()
+            && self.filters.is_empty();
+        if plain && self.at_place(call, |tree, reads, place| tree.next(reads, place))? {
+            return Ok(());
+        }
+        self.move_by(call, 1, false)
     }
 
     pub(super) fn move_by(

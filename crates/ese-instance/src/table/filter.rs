@@ -163,10 +163,12 @@ const fn unsupported(what: &'static str) -> TableError {
 
 impl Cursor {
     /// Whether moves stop at the row that the cursor has come to.
+    #[inline]
     pub(super) fn passes_filters(&self) -> Result<bool> {
-        if self.filters.is_empty() || self.index.is_some() {
-            return Ok(true);
-        }
+        if self.filters.is_empty() || self.index.is_some() { Ok(true) } else { self.matches_filters() }
+    }
+
+    fn matches_filters(&self) -> Result<bool> {
         let row = RecordView::parse(self.row.data(), self.plan.page_size)?;
         for filter in &self.filters {
             if !filter.matches(&self.plan, &row)? {

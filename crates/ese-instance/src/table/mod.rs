@@ -120,6 +120,7 @@ fn take_cursor(
 
 impl Table {
     /// Lets a call in and does something with the cursor, on the table's structure as the session sees it now.
+    #[inline]
     fn call<R>(
         &mut self,
         act: impl FnOnce(&mut Cursor, &mut SessionCallGuard<'_>) -> Result<R>,
@@ -226,7 +227,8 @@ impl Table {
     /// `NoCurrentRecord` behind the last, or behind the range; the cursor stands after the last row then.
     #[doc(alias = "JET_MoveNext")]
     pub fn move_next(&mut self) -> Result<()> {
-        self.move_by(1, false)
+        self.end_insertion(true)?;
+        self.call(Cursor::move_next)
     }
 
     /// Moves to the row before.

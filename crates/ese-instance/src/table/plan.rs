@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use ese_format::{
-    ColumnId, LongValueId, PageSize, RecordBuffer, RecordColumns, SearchSegment, TaggedTarget, largest_record,
+    ColumnId, ColumnState, LongValueId, PageSize, RecordBuffer, RecordColumns, RecordView, SearchSegment,
+    TaggedTarget, largest_record,
 };
 
 use super::error::{Result, TableError};
 use super::tree::RowTree;
 use crate::catalog::{ColumnDefinition, ColumnFlags, TableDefinition, TableFlags};
-use crate::reader::IndexKeys;
+use crate::reader::{IndexKeys, default_of};
 use crate::schema::TableSchema;
 
 /// Bytes of a key in a table without primary index.
@@ -25,6 +26,16 @@ pub(super) struct PlanIndex {
     pub(super) segments: Vec<SearchSegment>,
     /// The first segment is a placeholder that searches skip.
     pub(super) placeholder: Option<[u8; 2]>,
+}
+
+/// A fixed or variable column, ready for reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UntaggedColumn {
+    id: ColumnId,
+    /// Place in the definition's list.
+    place: usize,
+    /// Offset and size of a fixed column in rows.
+    slot: Option<(usize, usize)>,
 }
 
 /// A version of a table, ready for use.
@@ -44,6 +55,8 @@ pub(super) struct TablePlan {
     pub(super) row_limit: usize,
     /// Slots of the fixed columns, by number.
     slots: Vec<Option<(usize, usize)>>,
+    /// Fixed and variable columns that are not deleted, by number in the engine's interface.
+    untagged: Vec<Option<UntaggedColumn>>,
     /// Places of the fixed and variable columns with default values, by number.
     defaults: Vec<Option<usize>>,
     /// What a new row begins with.
@@ -86,11 +99,20 @@ impl TablePlan {
     fn build(schema: Arc<TableSchema>, page_size: PageSize, wide_ids: bool, temporary: bool) -> Self {
         let table = &schema.definition;
         let mut slots = vec![None; 128];
+        let mut untagged = vec![None; 256];
         let mut defaults = vec![None; 256];
         for (place, column) in table.columns.iter().enumerate() {
             let number = usize::from(column.id.0);
             if let (Some(slot), Some(offset)) = (slots.get_mut(number), column.record_offset) {
                 *slot = Some((usize::from(offset), column.slot_size()));
+            }
+            if !column.is_deleted()
+                && !column.id.is_tagged()
+                && let Some(known) = untagged.get_mut(column.api_id() as usize)
+            {
+                let slot = column.record_offset.map(|offset| (usize::from(offset), column.slot_size()));
+                let slot = if column.id.is_fixed() { slot.or(Some((usize::MAX, 0))) } else { None };
+                *known = Some(UntaggedColumn { id: column.id, place, slot });
             }
             if !column.is_deleted()
                 && column.default_value.is_some()
@@ -137,6 +159,7 @@ impl TablePlan {
             chunk_size: table.chunk_size(page_size).max(1),
             row_limit: largest_record(page_size, key_most),
             slots,
+            untagged,
             defaults,
             default_row: Vec::new(),
             temporary,
@@ -165,6 +188,30 @@ impl TablePlan {
 
     pub(super) fn table(&self) -> &TableDefinition {
         &self.schema.definition
+    }
+
+    /// A live fixed or variable column, by its number in the engine's interface. `None` says nothing.
+    #[inline]
+    pub(super) fn untagged(&self, id: u32) -> Option<UntaggedColumn> {
+        self.untagged.get(id as usize).copied().flatten()
+    }
+
+    /// What a row has for such a column; `None` for null.
+    #[inline]
+    pub(super) fn untagged_value<'a>(
+        &'a self,
+        row: &RecordView<'a>,
+        column: &UntaggedColumn,
+    ) -> Result<Option<&'a [u8]>> {
+        let state = match column.slot {
+            Some((offset, size)) => row.fixed(column.id, offset, size)?,
+            None => row.variable(column.id)?,
+        };
+        Ok(match state {
+            ColumnState::Value(value) => Some(value),
+            ColumnState::Null => None,
+            ColumnState::Absent => self.table().columns.get(column.place).and_then(default_of),
+        })
     }
 
     /// A live column by its number in the engine's interface.

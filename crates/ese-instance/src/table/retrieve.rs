@@ -126,6 +126,7 @@ fn give(value: &[u8], offset: usize, out: &mut [u8]) -> (TableStatus, usize) {
 }
 
 /// Reads at level 0 are one transaction too: a long value does not go away in the middle.
+#[inline]
 pub(super) fn reading<R>(
     call: &mut SessionCallGuard<'_>,
     read: impl FnOnce(&mut SessionCallGuard<'_>) -> Result<R>,
@@ -141,7 +142,30 @@ pub(super) fn reading<R>(
 }
 
 impl Cursor {
+    #[inline]
     pub(super) fn retrieve(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        id: u32,
+        out: &mut [u8],
+        options: &RetrieveOptions,
+    ) -> Result<Retrieved> {
+        if options.flags.is_empty()
+            && let Some(column) = self.plan.untagged(id)
+        {
+            self.read_row(call)?;
+            let view = RecordView::parse(self.row.data(), self.plan.page_size)?;
+            let (status, length) = match self.plan.untagged_value(&view, &column)? {
+                Some(value) => give(value, 0, out),
+                None => (TableStatus::Null, 0),
+            };
+            return Ok(Retrieved { status, length, instance: options.instance, column: id });
+        }
+        self.retrieve_otherwise(call, id, out, options)
+    }
+
+    #[inline(never)]
+    fn retrieve_otherwise(
         &mut self,
         call: &mut SessionCallGuard<'_>,
         id: u32,

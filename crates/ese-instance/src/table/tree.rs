@@ -20,12 +20,14 @@ impl Place {
         self.spot.set_bookmark(key, data);
     }
 
+    #[inline]
     pub(super) fn key(&self) -> &[u8] {
         &self.spot.key
     }
 
+    #[inline]
     pub(super) fn data(&self) -> &[u8] {
-        &self.spot.data
+        self.spot.data()
     }
 }
 
@@ -46,6 +48,7 @@ impl RowTree {
         self.0.root.root
     }
 
+    #[inline]
     pub(super) fn seek(
         &self,
         reads: &Reads<'_>,
@@ -62,10 +65,12 @@ impl RowTree {
         Ok(reads.trees.last_key(&self.0, key)?)
     }
 
+    #[inline]
     pub(super) fn next(&self, reads: &Reads<'_>, place: &mut Place) -> Result<bool> {
         Ok(reads.trees.next(reads.state, &self.0, &mut place.spot)?)
     }
 
+    #[inline]
     pub(super) fn previous(&self, reads: &Reads<'_>, place: &mut Place) -> Result<bool> {
         Ok(reads.trees.previous(reads.state, &self.0, &mut place.spot)?)
     }

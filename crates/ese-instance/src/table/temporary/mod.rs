@@ -226,16 +226,19 @@ impl Table {
     }
 
     /// Whether rows are being inserted into a sort.
+    #[inline]
     pub(super) fn is_being_filled(&self) -> bool {
         self.temporary.as_ref().is_some_and(|cursor| cursor.table.phase() == Phase::Filling)
     }
 
     /// The first move or seek ends the insertion into a sort. `forwards`: the call moves on from in front of the first row.
     #[doc(alias = "ErrTTEndInsert")]
+    #[inline]
     pub(super) fn end_insertion(&mut self, forwards: bool) -> Result<()> {
-        if !self.is_being_filled() {
-            return Ok(());
-        }
+        if self.is_being_filled() { self.end_filling(forwards) } else { Ok(()) }
+    }
+
+    fn end_filling(&mut self, forwards: bool) -> Result<()> {
         let Some(temporary) = self.temporary.clone() else { return Ok(()) };
         let table = &temporary.table;
         self.cursor.prepared = None;
