@@ -227,7 +227,9 @@ impl Table {
     /// `NoCurrentRecord` behind the last, or behind the range; the cursor stands after the last row then.
     #[doc(alias = "JET_MoveNext")]
     pub fn move_next(&mut self) -> Result<()> {
-        self.end_insertion(true)?;
+        if self.temporary.is_some() {
+            return self.move_by(1, false);
+        }
         self.call(Cursor::move_next)
     }
 

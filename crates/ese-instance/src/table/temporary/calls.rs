@@ -5,7 +5,7 @@ use ese_format::JetError;
 use super::super::Table;
 use super::super::error::{Result, TableError};
 use super::super::update::PrepareKind;
-use super::{Phase, TemporaryTableFlags};
+use super::{Phase, TemporaryCursor, TemporaryTableFlags};
 
 /// Kinds of calls on tables, as far as temporary tables tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +41,12 @@ impl Table {
     ///
     /// # Errors
     /// `Refused`: `JET_errIllegalOperation`, `JET_errInvalidTableId`.
+    #[inline]
     pub(in crate::table) fn allow(&self, call: TableCall) -> Result<()> {
-        let Some(cursor) = &self.temporary else { return Ok(()) };
+        self.temporary.as_ref().map_or(Ok(()), |cursor| Self::allow_on(cursor, call))
+    }
+
+    fn allow_on(cursor: &TemporaryCursor, call: TableCall) -> Result<()> {
         if cursor.is_closed() {
             let what = "the table was closed when its transaction was rolled back";
             return Err(TableError::refused(what, JetError::INVALID_TABLE_ID));
