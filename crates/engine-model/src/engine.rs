@@ -7,11 +7,12 @@ use std::sync::Arc;
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, DatabaseReader, DirtyPolicy, Engine, Environment, FindingSeverity,
-    IndexSpec, InitOptions, Instance, ParameterId, PrepareKind, SeekFlags, Session, SetFlags, Table,
-    TableError, TableMode, TableSpec, TermMode, deep_verify,
+    IndexSpec, InitOptions, Instance, ParameterId, PrepareKind, RetrieveFlags, RetrieveOptions, SeekFlags,
+    Session, SetFlags, SetOptions, Table, TableError, TableMode, TableSpec, TermMode, deep_verify,
 };
-use ese_io::{FixedClock, SeededRandomness, SimulatedDisk};
+use ese_io::{FixedClock, SeededRandomness, Storage};
 
+use crate::edit::Edit;
 use crate::model::{Refusal, Row};
 
 pub(crate) const DATABASE: &str = "/db/model.edb";
@@ -24,6 +25,7 @@ type Result<T> = std::result::Result<T, Broken>;
 pub(crate) type Answer<T> = std::result::Result<T, Refusal>;
 
 struct Columns {
+    tags: u32,
     name: u32,
     group: u32,
     body: u32,
@@ -62,9 +64,14 @@ fn number(bytes: Option<Vec<u8>>) -> Option<i32> {
 
 impl Running {
     /// Starts an instance on what lies on the disk; the database is made when there is none.
-    pub(crate) fn start(disk: &SimulatedDisk, page_size: u32, sessions: usize, seed: u64) -> Result<Self> {
+    pub(crate) fn start(
+        storage: &Arc<dyn Storage>,
+        page_size: u32,
+        sessions: usize,
+        seed: u64,
+    ) -> Result<Self> {
         let engine = Engine::new(Environment {
-            storage: Arc::new(disk.clone()),
+            storage: Arc::clone(storage),
             clock: Arc::new(FixedClock::new(1_795_353_522_574)),
             randomness: Arc::new(SeededRandomness::new(seed)),
             events: None,
@@ -87,8 +94,8 @@ impl Running {
         instance.initialize(InitOptions::default()).map_err(broken)?;
         let path = Path::new(DATABASE);
         let first = instance.begin_session().map_err(broken)?;
-        if instance.databases().is_empty() {
-            if disk.get(DATABASE).is_some_and(|bytes| !bytes.is_empty()) {
+        if instance.databases().iter().all(|d| d.path() != path) {
+            if storage.inspect(path).is_ok_and(|entry| entry.len > 0) {
                 first.attach_database(path).map_err(broken)?;
             } else {
                 drop(first.create_database(path, &CreateOptions::default().overwrite()).map_err(broken)?);
@@ -115,6 +122,7 @@ impl Running {
             name: column("Name")?,
             group: column("Group")?,
             body: column("Body")?,
+            tags: column("Tags")?,
             counter: column("Counter")?,
         };
         Ok(Self { instance, tables, sessions: all, columns })
@@ -170,6 +178,20 @@ impl Running {
                 .set_column(column, value.unwrap_or_default(), flags)
                 .map_err(|e| format!("setting column {column} to {:?} bytes: {e}", value.map(<[u8]>::len)))?;
         }
+        let old = table.count_values(columns.tags, RetrieveFlags::COPY).map_err(broken)?;
+        for instance in (1..=old).rev() {
+            let options = SetOptions { instance, ..SetOptions::default() };
+            table.set_column(columns.tags, &[], options).map_err(broken)?;
+        }
+        for tag in &row.tags {
+            let options = SetOptions { instance: 0, ..SetOptions::default() };
+            table.set_column(columns.tags, &tag.to_le_bytes(), options).map_err(broken)?;
+        }
+        self.finish_update(session)
+    }
+
+    fn finish_update(&mut self, session: usize) -> Result<Answer<()>> {
+        let (table, _) = self.table(session)?;
         let outcome = answer(table.update())?.map(|_| ());
         if outcome.is_err() {
             table.cancel_update().map_err(|e| format!("giving up an update: {e}"))?;
@@ -196,6 +218,161 @@ impl Running {
         self.set(session, row)
     }
 
+    /// Changes a part of a row's body.
+    pub(crate) fn edit(&mut self, session: usize, key: i32, edit: &Edit) -> Result<Answer<()>> {
+        if let Err(refusal) = self.find(session, key)? {
+            return Ok(Err(refusal));
+        }
+        let (table, columns) = self.table(session)?;
+        if let Err(refusal) = answer(table.prepare(PrepareKind::Replace))? {
+            return Ok(Err(refusal));
+        }
+        let (data, options) = match edit {
+            Edit::Append(data) => (&data[..], SetFlags::APPEND.into()),
+            Edit::Overwrite(offset, data) => {
+                let (flags, offset) = (SetFlags::OVERWRITE, *offset as u32);
+                (&data[..], SetOptions { flags, offset, ..SetOptions::default() })
+            }
+            Edit::Size(size) => {
+                let (flags, size) = (SetFlags::SIZE, Some(*size as u32));
+                (&[][..], SetOptions { flags, size, ..SetOptions::default() })
+            }
+        };
+        table.set_column(columns.body, data, options).map_err(|e| format!("{edit:?}: {e}"))?;
+        self.finish_update(session)
+    }
+
+    /// Inserts a copy of a row: their long values are one until one of them is changed.
+    pub(crate) fn copy(&mut self, session: usize, key: i32, copy: i32) -> Result<Answer<()>> {
+        if let Err(refusal) = self.find(session, key)? {
+            return Ok(Err(refusal));
+        }
+        let (table, columns) = self.table(session)?;
+        table.prepare(PrepareKind::InsertCopy).map_err(broken)?;
+        table.set_column(columns.key, &copy.to_le_bytes(), SetFlags::empty()).map_err(broken)?;
+        table.set_column(columns.name, &[], SetFlags::empty()).map_err(broken)?;
+        table.set_column(columns.counter, &0_i32.to_le_bytes(), SetFlags::empty()).map_err(broken)?;
+        self.finish_update(session)
+    }
+
+    /// Makes a table with some rows.
+    pub(crate) fn create_side(&mut self, session: usize, name: &str, rows: i32) -> Result<()> {
+        let database = self.session(session)?.open_database(Path::new(DATABASE)).map_err(broken)?;
+        let spec = TableSpec::new(name)
+            .column(ColumnSpec::fixed("Number", ColumnKind::LONG))
+            .column(ColumnSpec::tagged("Text", ColumnKind::LONG_TEXT))
+            .index(IndexSpec::new("ByNumber").ascending("Number"));
+        database.create_table(&spec).map_err(|e| format!("creating {name}: {e}"))?;
+        let mut table = database.open_table(name, TableMode::default()).map_err(broken)?;
+        let (number, text) =
+            (table.column_id("Number").map_err(broken)?, table.column_id("Text").map_err(broken)?);
+        for row in 0..rows {
+            table.prepare(PrepareKind::Insert).map_err(broken)?;
+            table.set_column(number, &row.to_le_bytes(), SetFlags::empty()).map_err(broken)?;
+            table.set_column(text, &vec![b'x'; 100 * row as usize], SetFlags::empty()).map_err(broken)?;
+            table.update().map_err(|e| format!("inserting into {name}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a column and an index over it to a table, and a row that has it.
+    pub(crate) fn widen_side(&mut self, session: usize, name: &str, column: &str) -> Result<()> {
+        let database = self.session(session)?.open_database(Path::new(DATABASE)).map_err(broken)?;
+        let what = |what: &str, e: &dyn std::fmt::Display| format!("{what} of {name}: {e}");
+        database
+            .add_column(name, &ColumnSpec::fixed(column, ColumnKind::LONG).default_value(3_i32))
+            .map_err(|e| what("column", &e))?;
+        database
+            .create_index(name, &IndexSpec::new(column).descending(column).ascending("Number"))
+            .map_err(|e| what("index", &e))?;
+        let mut table = database.open_table(name, TableMode::default()).map_err(broken)?;
+        let id = table.column_id(column).map_err(broken)?;
+        table.prepare(PrepareKind::Insert).map_err(broken)?;
+        table.set_column(id, &8_i32.to_le_bytes(), SetFlags::empty()).map_err(broken)?;
+        table.update().map_err(|e| what("row", &e))?;
+        Ok(())
+    }
+
+    pub(crate) fn delete_side(&mut self, session: usize, name: &str) -> Result<()> {
+        let database = self.session(session)?.open_database(Path::new(DATABASE)).map_err(broken)?;
+        database.delete_table(name).map_err(|e| format!("deleting {name}: {e}"))
+    }
+
+    /// Rows of a table that a session sees, counted in its rows and in its index; `None` when there is no such table.
+    pub(crate) fn side(&mut self, session: usize, name: &str) -> Result<Option<i32>> {
+        let database = self.session(session)?.open_database(Path::new(DATABASE)).map_err(broken)?;
+        let mut table = match database.open_table(name, TableMode::default()) {
+            Ok(table) => table,
+            Err(error) if error.jet_error().0 == -1305 => return Ok(None),
+            Err(error) => return Err(format!("opening {name}: {error}")),
+        };
+        let mut counts = [0; 2];
+        for (index, rows) in [None, Some("ByNumber")].into_iter().zip(&mut counts) {
+            table.set_current_index(index).map_err(broken)?;
+            let mut found = table.move_first();
+            loop {
+                match found {
+                    Ok(()) => *rows += 1,
+                    Err(error) if error.jet_error().0 == -1603 => break,
+                    Err(error) => return Err(broken(error)),
+                }
+                found = table.move_next();
+            }
+        }
+        let [rows, entries] = counts;
+        if rows == entries { Ok(Some(rows)) } else { Err(format!("{name}: {rows} rows, {entries} entries")) }
+    }
+
+    /// All tables that come and go.
+    pub(crate) fn sides(&mut self) -> Result<BTreeMap<String, i32>> {
+        let names = {
+            let database = self.session(0)?.open_database(Path::new(DATABASE)).map_err(broken)?;
+            database.table_names().map_err(broken)?
+        };
+        let mut sides = BTreeMap::new();
+        for name in names.into_iter().filter(|name| name != "Rows") {
+            let rows =
+                self.side(0, &name)?.ok_or_else(|| format!("{name} is listed and cannot be opened"))?;
+            sides.insert(name, rows);
+        }
+        Ok(sides)
+    }
+
+    /// Attaches a second database, adds a row to it, and detaches it; its rows then. It is made when it has none.
+    pub(crate) fn detour(&mut self, session: usize, path: &Path, is_new: bool) -> Result<i32> {
+        let session = self.session(session)?;
+        let database = if is_new {
+            if self.instance.databases().iter().any(|d| d.path() == path) {
+                session.detach_database(path).map_err(broken)?;
+            }
+            let database = session
+                .create_database(path, &CreateOptions::default().overwrite())
+                .map_err(|e| format!("second database: {e}"))?;
+            database
+                .create_table(&TableSpec::new("T").column(ColumnSpec::fixed("N", ColumnKind::LONG)))
+                .map_err(broken)?;
+            database
+        } else {
+            session.attach_database(path).map_err(|e| format!("attaching the second database: {e}"))?;
+            session.open_database(path).map_err(broken)?
+        };
+        let mut table = database.open_table("T", TableMode::default()).map_err(broken)?;
+        session.begin().map_err(broken)?;
+        table.prepare(PrepareKind::Insert).map_err(broken)?;
+        table.update().map_err(broken)?;
+        session.commit(CommitMode::Durable).map_err(broken)?;
+        let mut rows = 0;
+        let mut found = table.move_first();
+        while found.is_ok() {
+            rows += 1;
+            found = table.move_next();
+        }
+        drop(table);
+        drop(database);
+        session.detach_database(path).map_err(|e| format!("detaching the second database: {e}"))?;
+        Ok(rows)
+    }
+
     pub(crate) fn delete(&mut self, session: usize, key: i32) -> Result<Answer<()>> {
         if let Err(refusal) = self.find(session, key)? {
             return Ok(Err(refusal));
@@ -220,6 +397,7 @@ impl Running {
             group: number(table.get(columns.group).map_err(broken)?),
             body: table.get(columns.body).map_err(broken)?,
             counter: number(table.get(columns.counter).map_err(broken)?).ok_or("a row without a counter")?,
+            tags: tags(table, columns.tags)?,
         };
         Ok((key, row))
     }
@@ -280,21 +458,35 @@ impl Running {
     }
 }
 
+fn tags(table: &mut Table, column: u32) -> Result<Vec<i32>> {
+    let mut tags = Vec::new();
+    loop {
+        let instance = tags.len() as u32 + 1;
+        let options = RetrieveOptions { instance, ..RetrieveOptions::default() };
+        match number(table.get_with(column, options).map_err(broken)?) {
+            Some(tag) => tags.push(tag),
+            None => return Ok(tags),
+        }
+    }
+}
+
 fn table() -> TableSpec {
     TableSpec::new("Rows")
         .column(ColumnSpec::fixed("Key", ColumnKind::LONG).not_null())
         .column(ColumnSpec::variable("Name", ColumnKind::BINARY, 100))
         .column(ColumnSpec::fixed("Group", ColumnKind::LONG))
         .column(ColumnSpec::tagged("Body", ColumnKind::LONG_BINARY))
+        .column(ColumnSpec::tagged("Tags", ColumnKind::LONG).multi_valued())
         .column(ColumnSpec::fixed("Counter", ColumnKind::LONG).escrow_update().default_value(0_i32))
         .index(IndexSpec::new("ByKey").ascending("Key").primary())
         .index(IndexSpec::new("ByName").ascending("Name").unique().ignore_null())
         .index(IndexSpec::new("ByGroup").ascending("Group"))
+        .index(IndexSpec::new("ByTag").ascending("Tags"))
 }
 
 /// Looks at a closed database as `ese verify --deep` does.
-pub(crate) fn verify_deeply(disk: &SimulatedDisk) -> Result<()> {
-    let reader = DatabaseReader::open(disk, Path::new(DATABASE), DirtyPolicy::Refuse).map_err(broken)?;
+pub(crate) fn verify_deeply(storage: &dyn Storage) -> Result<()> {
+    let reader = DatabaseReader::open(storage, Path::new(DATABASE), DirtyPolicy::Refuse).map_err(broken)?;
     let mut bad = Vec::new();
     let summary = deep_verify(&reader, &|| false, &mut |finding| {
         if finding.severity > FindingSeverity::Information {

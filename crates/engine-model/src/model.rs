@@ -15,6 +15,8 @@ pub struct Row {
     pub body: Option<Vec<u8>>,
     /// A counter that several transactions change at a time.
     pub counter: i32,
+    /// Several values, in an index that has an entry for each different one.
+    pub tags: Vec<i32>,
 }
 
 impl Counted for Row {
@@ -42,6 +44,7 @@ pub enum Refusal {
 enum Place {
     Row(i32),
     Name(Vec<u8>),
+    Side(String),
 }
 
 #[derive(Debug, Default)]
@@ -57,6 +60,8 @@ struct SessionState {
 pub struct Model {
     rows: BTreeMap<i32, Chain<Row>>,
     names: BTreeMap<Vec<u8>, Chain<i32>>,
+    /// Tables that come and go, with the number of their rows.
+    sides: BTreeMap<String, Chain<i32>>,
     sessions: Vec<SessionState>,
     clock: u64,
     next_id: u64,
@@ -69,6 +74,7 @@ impl Model {
         Self {
             rows: BTreeMap::new(),
             names: BTreeMap::new(),
+            sides: BTreeMap::new(),
             sessions: (0..sessions).map(|_| SessionState::default()).collect(),
             clock: 1,
             next_id: 1,
@@ -138,6 +144,11 @@ impl Model {
                 .get_mut(name)
                 .and_then(|c| c.entries.iter_mut().find(|e| e.id == id))
                 .map(|e| &mut e.committed),
+            Place::Side(name) => self
+                .sides
+                .get_mut(name)
+                .and_then(|c| c.entries.iter_mut().find(|e| e.id == id))
+                .map(|e| &mut e.committed),
         };
         if let Some(committed) = committed {
             change(committed);
@@ -157,6 +168,11 @@ impl Model {
                 }
                 Place::Name(name) => {
                     if let Some(chain) = self.names.get_mut(&name) {
+                        chain.entries.retain(|e| e.id != id);
+                    }
+                }
+                Place::Side(name) => {
+                    if let Some(chain) = self.sides.get_mut(&name) {
                         chain.entries.retain(|e| e.id != id);
                     }
                 }
@@ -182,6 +198,30 @@ impl Model {
         if let Some(state) = self.session(session) {
             state.changes.push((Place::Name(name.to_vec()), id));
         }
+    }
+
+    /// A table comes (with so many rows), changes or goes. Only one session works on a table of that name.
+    pub fn change_side(&mut self, session: usize, name: &str, rows: Option<i32>) {
+        let id = self.next_id;
+        self.next_id += 1;
+        let chain = self.sides.entry(name.to_owned()).or_default();
+        chain.entries.push(Entry { id, session, committed: None, change: Change::Set(rows) });
+        if let Some(state) = self.session(session) {
+            state.changes.push((Place::Side(name.to_owned()), id));
+        }
+    }
+
+    /// The rows of a table that comes and goes, as a session sees it.
+    #[must_use]
+    pub fn side(&self, session: usize, name: &str) -> Option<i32> {
+        self.sides.get(name)?.visible(self.view(session))
+    }
+
+    /// The tables that come and go as they were committed before `moment`.
+    #[must_use]
+    pub fn sides_before(&self, moment: u64) -> BTreeMap<String, i32> {
+        let view = View { session: usize::MAX, moment };
+        self.sides.iter().filter_map(|(name, chain)| Some((name.clone(), chain.visible(view)?))).collect()
     }
 
     /// Whether a new entry can be made: not when it is there, and not when somebody just removed it. An insert never
@@ -267,6 +307,21 @@ impl Model {
         })
     }
 
+    /// Whether somebody changed a row whose change a session does not see.
+    #[must_use]
+    pub fn is_disturbed(&self, session: usize, key: i32) -> bool {
+        self.rows.get(&key).is_some_and(|chain| chain.has_conflict(self.view(session), false))
+    }
+
+    /// Inserts a copy of a row, without its unique name.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn copy(&mut self, session: usize, key: i32, copy: i32) -> Result<(), Refusal> {
+        let row = self.get(session, key).ok_or(Refusal::Missing)?;
+        self.insert(session, copy, &Row { name: None, counter: 0, ..row })
+    }
+
     /// Removes a row.
     ///
     /// # Errors
@@ -315,7 +370,7 @@ impl Model {
     }
 
     /// Goes on from `rows`: nothing else was ever there, and no session is in a transaction.
-    pub fn restart(&mut self, rows: &BTreeMap<i32, Row>) {
+    pub fn restart(&mut self, rows: &BTreeMap<i32, Row>, sides: &BTreeMap<String, i32>) {
         *self = Self { clock: self.clock, ..Self::new(self.sessions.len()) };
         self.begin(0);
         for (key, row) in rows {
@@ -323,6 +378,9 @@ impl Model {
             if let Some(name) = &row.name {
                 self.change_name(0, name, Some(*key));
             }
+        }
+        for (name, rows) in sides {
+            self.change_side(0, name, Some(*rows));
         }
         self.commit(0);
     }
@@ -333,6 +391,8 @@ impl Model {
         let moment = oldest.unwrap_or(self.clock).min(keep_from);
         self.rows.values_mut().for_each(|chain| chain.compact(moment));
         self.names.values_mut().for_each(|chain| chain.compact(moment));
+        self.sides.values_mut().for_each(|chain| chain.compact(moment));
+        self.sides.retain(|_, chain| !chain.entries.is_empty());
         self.rows.retain(|_, chain| !chain.entries.is_empty());
         self.names.retain(|_, chain| !chain.entries.is_empty());
     }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ese_instance::{CommitMode, TermMode};
 use ese_io::{SimulatedDisk, Storage, Survival};
 
+use crate::backup::{self, Backup};
 use crate::dice::Dice;
+use crate::edit::Edit;
 use crate::engine::{Answer, Running, verify_deeply};
-use crate::model::{Model, Row};
+use crate::model::{Model, Refusal, Row};
 
 /// What to do.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +55,8 @@ pub struct Report {
     pub restarts: u64,
     /// Commits that were not durable and were lost with the power.
     pub lost_commits: u64,
+    /// Backups taken, restored and compared.
+    pub backups: u64,
 }
 
 impl Report {
@@ -67,6 +72,7 @@ impl Report {
             crashes: self.crashes + other.crashes,
             restarts: self.restarts + other.restarts,
             lost_commits: self.lost_commits + other.lost_commits,
+            backups: self.backups + other.backups,
         }
     }
 }
@@ -92,6 +98,13 @@ impl std::fmt::Display for Difference {
 
 impl std::error::Error for Difference {}
 
+/// Everything that is compared after a restart.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Contents {
+    pub(crate) rows: BTreeMap<i32, Row>,
+    pub(crate) sides: BTreeMap<String, i32>,
+}
+
 struct World {
     options: Options,
     dice: Dice,
@@ -100,6 +113,11 @@ struct World {
     model: Model,
     /// The newest commit that must survive.
     durable: u64,
+    /// Rows of the second database, and whether there may be one more.
+    second: i32,
+    second_unsure: bool,
+    /// A backup under way, and the moment that it shows once the log was rolled for it.
+    backup: Option<(Backup, Option<u64>)>,
     report: Report,
 }
 
@@ -116,6 +134,9 @@ pub fn run(options: Options) -> Result<Report, Difference> {
         running: None,
         model: Model::new(options.sessions),
         durable: 0,
+        second: 0,
+        second_unsure: false,
+        backup: None,
         report: Report::default(),
     };
     world.disk.keep_order(".log");
@@ -149,14 +170,21 @@ impl World {
                 };
                 self.disk.cut_power_at(self.disk.steps() + 1 + self.dice.below(40), survival);
             }
-            let step = if self.dice.once_in(1500) { self.restart() } else { self.step() };
+            let step = if self.dice.once_in(1500) {
+                self.restart()
+            } else if self.dice.once_in(if self.backup.is_some() { 3 } else { 1000 }) {
+                self.back_up()
+            } else {
+                self.step()
+            };
             match step {
                 Ok(()) => {}
                 Err(_) if !self.disk.has_power() => self.reboot()?,
                 Err(what) => return Err(what),
             }
             if self.report.operations.is_multiple_of(500) {
-                self.model.compact(self.durable);
+                let floor = self.backup.as_ref().and_then(|(_, moment)| *moment);
+                self.model.compact(self.durable.min(floor.unwrap_or(u64::MAX)));
             }
         }
         match self.finish() {
@@ -176,7 +204,8 @@ impl World {
     fn start(&mut self) -> Result<(), String> {
         let options = &self.options;
         let seed = self.dice.next();
-        self.running = Some(Running::start(&self.disk, options.page_size, options.sessions, seed)?);
+        let storage: Arc<dyn Storage> = Arc::new(self.disk.clone());
+        self.running = Some(Running::start(&storage, options.page_size, options.sessions, seed)?);
         Ok(())
     }
 
@@ -192,6 +221,7 @@ impl World {
         if level == 0 {
             return match self.dice.below(10) {
                 0 => self.read(session, key),
+                2 if self.dice.once_in(150) => self.detour(session),
                 1 if self.dice.once_in(8) => self.scan(session),
                 _ => {
                     self.running()?.begin(session)?;
@@ -207,7 +237,20 @@ impl World {
                     (self.running()?.insert(session, key, &row)?, self.model.insert(session, key, &row));
                 self.agree("insert", session, key, &ours, &theirs)
             }
-            30..52 => {
+            30..36 => self.edit(session, key),
+            36..39 => {
+                let copy = self.dice.below(self.options.keys) as i32 - 50;
+                let ours = self.running()?.copy(session, key, copy)?;
+                // Who copies a row takes part in its long value, which somebody else may just be changing.
+                if ours == Err(Refusal::Conflict) && self.model.is_disturbed(session, key) {
+                    self.report.refusals += 1;
+                    return Ok(());
+                }
+                let theirs = self.model.copy(session, key, copy);
+                self.agree("copy", session, key, &ours, &theirs)
+            }
+            39 if self.dice.once_in(4) => self.side(session),
+            39..52 => {
                 let row = self.row();
                 let (ours, theirs) =
                     (self.running()?.replace(session, key, &row)?, self.model.replace(session, key, &row));
@@ -238,6 +281,107 @@ impl World {
             }
             _ => self.commit(session),
         }
+    }
+
+    /// Changes a part of a body.
+    fn edit(&mut self, session: usize, key: i32) -> Result<(), String> {
+        let old = self.model.get(session, key);
+        let len = old.as_ref().and_then(|row| row.body.as_ref()).map_or(0, Vec::len);
+        let size = match self.dice.below(3) {
+            0 => 40,
+            1 => 700,
+            _ => 3 * u64::from(self.options.page_size),
+        };
+        let count = 1 + self.dice.below(size) as usize;
+        let edit = match self.dice.below(3) {
+            0 => Edit::Append(self.dice.bytes(count)),
+            1 => Edit::Overwrite(self.dice.below(len as u64 + 1) as usize, self.dice.bytes(count)),
+            _ => Edit::Size(count),
+        };
+        let ours = self.running()?.edit(session, key, &edit)?;
+        let theirs = match old {
+            None => Err(Refusal::Missing),
+            Some(row) => {
+                let body = Some(edit.apply(row.body.as_deref()));
+                self.model.replace(session, key, &Row { body, ..row })
+            }
+        };
+        self.agree("edit", session, key, &ours, &theirs)
+    }
+
+    /// A table comes, goes or gets a column and an index, in a transaction that may be taken back.
+    fn side(&mut self, session: usize) -> Result<(), String> {
+        let name = format!("Side{session}{}", self.dice.below(4));
+        let now = self.model.side(session, &name);
+        let found = self.running()?.side(session, &name)?;
+        if found != now {
+            return Err(format!("table {name} of session {session}: engine {found:?}, model {now:?}"));
+        }
+        let rows = match now {
+            None => {
+                let rows = self.dice.below(12) as i32;
+                self.running()?.create_side(session, &name, rows)?;
+                Some(rows)
+            }
+            Some(rows) if self.dice.once_in(2) => {
+                let column = format!("C{}", self.dice.next());
+                self.running()?.widen_side(session, &name, &column)?;
+                Some(rows + 1)
+            }
+            Some(_) => {
+                self.running()?.delete_side(session, &name)?;
+                None
+            }
+        };
+        self.model.change_side(session, &name, rows);
+        self.report.changes += 1;
+        Ok(())
+    }
+
+    /// A piece of a backup; a complete one is restored and compared.
+    fn back_up(&mut self) -> Result<(), String> {
+        let page_size = self.options.page_size;
+        let Some((backup, moment)) = &mut self.backup else {
+            let backup = Backup::begin(&self.running()?.instance, page_size)?;
+            self.backup = Some((backup, None));
+            return Ok(());
+        };
+        match backup.step()? {
+            backup::Step::More => {}
+            backup::Step::Rolled => {
+                *moment = Some(self.model.now());
+                // What was lazy is in the set, and durable.
+                self.durable = self.model.now() - 1;
+            }
+            backup::Step::Done(set) => {
+                let moment = moment.unwrap_or_default();
+                self.backup = None;
+                let seed = self.dice.next();
+                let found = backup::contents(&set, page_size, seed)?;
+                let (rows, sides) = (self.model.committed_before(moment), self.model.sides_before(moment));
+                if found != (Contents { rows, sides }) {
+                    return Err(format!("a backup does not hold what was committed before moment {moment}"));
+                }
+                self.report.backups += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// A second database is attached, changed and detached, while others are in transactions.
+    fn detour(&mut self, session: usize) -> Result<(), String> {
+        if self.backup.is_some() {
+            // Databases do not come and go meanwhile.
+            return Ok(());
+        }
+        let (known, path) = (self.second, Path::new("/db/second.edb"));
+        let rows = self.running()?.detour(session, path, known == 0)?;
+        // A row whose commit was under way when the power went may be there, or not.
+        if rows != known + 1 && !(self.second_unsure && rows == known + 2) {
+            return Err(format!("{rows} rows in the second database, {known} were committed before"));
+        }
+        (self.second, self.second_unsure) = (rows, false);
+        Ok(())
     }
 
     fn commit(&mut self, session: usize) -> Result<(), String> {
@@ -296,6 +440,7 @@ impl World {
             group: (!dice.once_in(4)).then(|| dice.below(9) as i32 - 4),
             body: body.map(|len| dice.bytes(len as usize)),
             counter: dice.below(5) as i32,
+            tags: (0..dice.below(8).saturating_sub(3)).map(|_| dice.below(20) as i32).collect(),
         }
     }
 
@@ -311,12 +456,28 @@ impl World {
         let back = self.dice.once_in(2);
         let rows = self.model.all(session);
         let mut wanted: Vec<_> = rows.into_iter().collect();
-        let index = match self.dice.below(3) {
+        let index = match self.dice.below(4) {
             0 => None,
             1 => {
                 wanted.retain(|(_, row)| row.name.is_some());
                 wanted.sort_by(|a, b| a.1.name.cmp(&b.1.name));
                 Some("ByName")
+            }
+            2 => {
+                // A row is there once for each different tag, and in front of all others when it has none.
+                let mut entries = Vec::new();
+                for (key, row) in wanted {
+                    let mut tags: Vec<_> = row.tags.iter().copied().map(Some).collect();
+                    if tags.is_empty() {
+                        tags.push(None);
+                    }
+                    tags.sort_unstable();
+                    tags.dedup();
+                    entries.extend(tags.into_iter().map(|tag| (tag, key, row.clone())));
+                }
+                entries.sort_by_key(|(tag, key, _)| (*tag, *key));
+                wanted = entries.into_iter().map(|(_, key, row)| (key, row)).collect();
+                Some("ByTag")
             }
             _ => {
                 // Nulls are below every number.
@@ -349,6 +510,9 @@ impl World {
 
     fn finish(&mut self) -> Result<(), String> {
         let dirty = self.dice.once_in(4);
+        if let Some((backup, _)) = self.backup.take() {
+            backup.give_up();
+        }
         for session in 0..self.options.sessions {
             while self.model.level(session) > 0 {
                 self.running()?.rollback(session)?;
@@ -369,6 +533,10 @@ impl World {
     /// The power is gone: starts again with what survived.
     fn reboot(&mut self) -> Result<(), String> {
         self.report.crashes += 1;
+        self.second_unsure = true;
+        if let Some((backup, _)) = self.backup.take() {
+            backup.give_up();
+        }
         drop(self.running.take());
         for attempt in 0.. {
             self.disk = self.disk.reboot();
@@ -393,18 +561,20 @@ impl World {
     /// The rows must be what some commit left, no earlier than the newest durable one.
     fn compare(&mut self) -> Result<(), String> {
         let found = self.running()?.all(0)?;
+        let sides = self.running()?.sides()?;
         let newest = self.model.now();
         for moment in (self.durable + 1..=newest).rev() {
-            if self.model.committed_before(moment) == found {
+            if self.model.committed_before(moment) == found && self.model.sides_before(moment) == sides {
                 self.report.lost_commits += newest - moment;
-                self.model.restart(&found);
+                self.model.restart(&found, &sides);
                 self.durable = self.model.now() - 1;
                 return Ok(());
             }
         }
         Err(format!(
-            "{} rows are those of no moment from {} to {newest}; nearest: {}",
+            "{} rows and {} tables are those of no moment from {} to {newest}; nearest: {}",
             found.len(),
+            sides.len(),
             self.durable + 1,
             self.nearest(&found)
         ))
@@ -437,7 +607,8 @@ fn brief(row: &Option<Row>) -> String {
         |row| {
             let name = row.name.as_ref().map(|n| String::from_utf8_lossy(n).into_owned());
             let body = row.body.as_ref().map(|b| (b.len(), b.first().copied()));
-            format!("{{name {name:?}, group {:?}, body {body:?}, counter {}}}", row.group, row.counter)
+            let (group, counter, tags) = (row.group, row.counter, &row.tags);
+            format!("{{name {name:?}, group {group:?}, body {body:?}, counter {counter}, tags {tags:?}}}")
         },
     )
 }

@@ -1,15 +1,16 @@
 //! The short runs of CI: every page size, with and without losses of power; and proof that a wrong answer is noticed.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use engine_model::{Options, run};
+use engine_model::{Options, Report, run};
 
-fn check(options: Options) {
+fn check(options: Options) -> Report {
     match run(options) {
         Ok(report) => {
             println!("{report:?}");
             assert_eq!(report.operations, options.operations);
             assert!(report.changes > options.operations / 10, "{report:?}");
             assert!(report.commits > 10 && report.refusals > 10, "{report:?}");
+            report
         }
         Err(difference) => panic!("{difference}"),
     }
@@ -39,7 +40,7 @@ fn large_pages_with_crashes() {
 
 #[test]
 fn pages_of_16_kib_without_crashes() {
-    check(Options {
+    let report = check(Options {
         seed: 14,
         operations: 4000,
         page_size: 16384,
@@ -47,6 +48,7 @@ fn pages_of_16_kib_without_crashes() {
         keys: 2000,
         ..Options::default()
     });
+    assert!(report.backups > 0, "{report:?}");
 }
 
 /// Losses of power come often enough to meet a log that ends with the last segment of a generation.
