@@ -84,6 +84,8 @@ pub struct PageCache {
     lent: usize,
     /// Changed pages that were chosen to make room, when that had to wait for lent buffers.
     evicting: Vec<FrameId>,
+    /// How many of them at a time.
+    evicted_together: usize,
 }
 
 fn key(slot: DatabaseSlot, page: PageNumber) -> u64 {
@@ -114,6 +116,7 @@ impl PageCache {
             prefetch: None,
             lent: 0,
             evicting: Vec::new(),
+            evicted_together: write::EVICTED_TOGETHER,
         }
     }
 

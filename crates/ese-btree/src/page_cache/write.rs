@@ -20,7 +20,9 @@ pub trait PageWriteGate: Send + Sync {
 /// Most bytes written in one call.
 const LARGEST_WRITE: usize = 1 << 20;
 /// Changed pages that leave together when only changed ones are left in memory.
-const EVICTED_TOGETHER: usize = 64;
+pub(super) const EVICTED_TOGETHER: usize = 64;
+/// Most pages that leave together when nobody but the caller waits for it.
+const MOST_EVICTED_TOGETHER: usize = 1024;
 
 impl PageCache {
     /// From now on asks `gate` before pages of `slot` are written.
@@ -43,6 +45,12 @@ impl PageCache {
     pub(crate) fn set_scratch(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
         self.file_mut(slot)?.scratch = true;
         Ok(())
+    }
+
+    /// From now on a good part of the cache leaves at a time when room must be made by writing: fewer and larger writes, at
+    /// the price of a wait.
+    pub(crate) fn evict_many(&mut self) {
+        self.evicted_together = (self.most_frames / 16).clamp(EVICTED_TOGETHER, MOST_EVICTED_TOGETHER);
     }
 
     /// The number that [`set_waiting`](Self::set_waiting) left at a page.
@@ -180,7 +188,7 @@ impl PageCache {
             }
             if frame.is_writable() {
                 changed.push(FrameId(hand));
-                if changed.len() == EVICTED_TOGETHER {
+                if changed.len() == self.evicted_together {
                     break;
                 }
             }

@@ -133,8 +133,10 @@ impl Redo {
     /// Redo with a cache of `cache_bytes`.
     #[must_use]
     pub fn new(size: PageSize, cache_bytes: usize) -> Self {
+        let mut cache = PageCache::new(size, cache_bytes);
+        cache.evict_many();
         Self {
-            cache: PageCache::new(size, cache_bytes),
+            cache,
             databases: Vec::new(),
             sessions: Sessions::default(),
             position: LogPosition::NONE,

@@ -38,6 +38,11 @@ const ROUNDS_AHEAD: usize = 4;
 /// Most workers: the thread that hands out work cannot feed more.
 const MOST_WORKERS: usize = 8;
 
+/// Changes that must have been handed over between two recalls for it to be worth it.
+const WORTH_A_RECALL: u64 = 1000;
+/// Fewest and most records that are replayed on the first thread alone after recalls that were not.
+const REST: (u32, u32) = (64, 1 << 15);
+
 /// What a worker is to do.
 pub(super) enum Task {
     /// Change one node as the record says; `keep` what it overwrites.
@@ -100,6 +105,11 @@ pub(super) struct Workers {
     spare: Vec<(Vec<Task>, KeptBytes)>,
     failure: Option<Failure>,
     lost: bool,
+    /// Changes handed over since the last recall.
+    handed: u64,
+    /// Records during which nothing is handed over; how many there are after the next recall that was not worth it.
+    rest: u32,
+    next_rest: u32,
 }
 
 impl Workers {
@@ -129,6 +139,9 @@ impl Workers {
             spare: Vec::new(),
             failure: None,
             lost: false,
+            handed: 0,
+            rest: 0,
+            next_rest: REST.0,
         })
     }
 
@@ -140,6 +153,18 @@ impl Workers {
     fn push(&mut self, worker: usize, task: Task) {
         if let Some(worker) = self.workers.get_mut(worker) {
             worker.tasks.push(task);
+            self.handed += 1;
+        }
+    }
+
+    /// Waiting for the workers takes a while: where that comes too often, as with a cache that writes pages all the time,
+    /// the first thread is quicker alone, and tries again later.
+    fn judge_recall(&mut self) {
+        if std::mem::take(&mut self.handed) < WORTH_A_RECALL {
+            self.rest = self.next_rest;
+            self.next_rest = (self.next_rest * 2).min(REST.1);
+        } else {
+            self.next_rest = REST.0;
         }
     }
 
@@ -265,6 +290,7 @@ impl Redo {
             workers.batch = Some(Arc::clone(batch));
         }
         workers.record = index as u32;
+        workers.rest = workers.rest.saturating_sub(1);
     }
 
     /// The record at hand is in no batch.
@@ -276,7 +302,7 @@ impl Redo {
 
     /// Whether changes of pages can be handed over now.
     pub(super) fn hands_over(&self) -> bool {
-        self.workers.as_ref().is_some_and(|w| w.batch.is_some())
+        self.workers.as_ref().is_some_and(|w| w.batch.is_some() && w.rest == 0)
     }
 
     /// Has the owner of a page change it; `time` is its update counter then.
@@ -338,6 +364,7 @@ impl Redo {
         if !self.cache.has_lent() && workers.in_flight == 0 {
             return if workers.failure.is_none() { Ok(()) } else { Err(RedoErrorKind::Stopped) };
         }
+        workers.judge_recall();
         if workers.batch.is_none() {
             // Between two batches nothing is made up, but pages are out.
             workers.batch = Some(Arc::new(RecordBatch::default()));
