@@ -15,10 +15,9 @@ impl LiveTrees {
     /// # Errors
     /// Errors of pages.
     pub fn create_private_root(&self, slot: DatabaseSlot, pages: u32) -> Result<()> {
-        self.core.lock().as_system(|core, system| {
-            core.system_transaction(system)?;
-            Ok(TreeWriter::new(LiveStore::new(core, system, slot)).create_database_root(pages)?)
-        })
+        let core = &mut *self.core.lock();
+        let mut t = core.private_state();
+        Ok(TreeWriter::new(LiveStore::new(core, &mut t, slot)).create_database_root(pages)?)
     }
 
     /// Makes an empty tree, as [`create_tree`](Self::create_tree), that stays until it is [dropped](Self::drop_private_trees).
@@ -35,12 +34,10 @@ impl LiveTrees {
         multiple: bool,
     ) -> Result<Tree> {
         let object = self.new_object_id(slot)?;
-        let mut core = self.core.lock();
-        let root = core.as_system(|core, system| {
-            core.system_transaction(system)?;
-            let mut writer = TreeWriter::new(LiveStore::new(core, system, slot));
-            Ok(writer.create_tree(parent_root, object, flags, pages, multiple, None)?)
-        })?;
+        let core = &mut *self.core.lock();
+        let mut t = core.private_state();
+        let mut writer = TreeWriter::new(LiveStore::new(core, &mut t, slot));
+        let root = writer.create_tree(parent_root, object, flags, pages, multiple, None)?;
         Ok(Tree { slot, root })
     }
 
@@ -49,10 +46,10 @@ impl LiveTrees {
     /// # Errors
     /// As [`insert_unversioned`](Self::insert_unversioned).
     pub fn insert_private(&self, tree: &Tree, key: &[u8], data: &[u8]) -> Result<()> {
-        self.core.lock().as_system(|core, system| {
-            core.system_transaction(system)?;
-            core.insert(system, tree, key, data, super::change::InsertKind::Unversioned).map(|_| ())
-        })
+        let core = &mut *self.core.lock();
+        let mut t = core.private_state();
+        core.insert(&mut t, tree, key, data, super::change::InsertKind::Unversioned)?;
+        Ok(())
     }
 
     /// The data of the node with this key, as [`get`](Self::get).
@@ -72,20 +69,25 @@ impl LiveTrees {
     #[doc(alias = "VERNullifyAllVersionsOnFCB")]
     pub fn drop_private_trees(&self, t: Option<&mut TransactionState>, trees: &[Tree]) -> Result<()> {
         let Some(first) = trees.first() else { return Ok(()) };
-        let mut core = self.core.lock();
+        let core = &mut *self.core.lock();
         if let Some(t) = t {
             core.forget_own_versions(t, trees);
         }
         core.forget_cleanup(trees);
-        core.as_system(|core, system| {
-            core.system_transaction(system)?;
-            let time = core.newest;
-            core.free_tree(system, first.slot, &first.root, FreedTreeKind::TABLE, time)
-        })
+        let (mut private, time) = (core.private_state(), core.newest);
+        core.free_tree(&mut private, first.slot, &first.root, FreedTreeKind::TABLE, time)
     }
 }
 
 impl Core {
+    /// A transaction of nobody, for changes that are neither logged nor versioned: it does not count, and need not end.
+    fn private_state(&self) -> TransactionState {
+        let mut state = self.detached_state();
+        state.read_only = false;
+        state.marks.push(0);
+        state
+    }
+
     /// Forgets what a transaction did in trees.
     fn forget_own_versions(&mut self, t: &mut TransactionState, trees: &[Tree]) {
         let mut marks = t.marks.iter_mut().peekable();

@@ -72,7 +72,13 @@ impl Instance {
         let _slots = self.shared.slots.lock();
         let (there, trees) = known(self)?;
         if !there {
-            self.create_temporary_database(&trees).inspect_err(|_| trees.abandon(TEMPORARY_SLOT))?;
+            let Some(path) = self.shared.running.read().as_ref().map(|r| r.paths.temporary.clone()) else {
+                return Err(EntryError::NotInitialized.into());
+            };
+            self.create_temporary_database(&trees, &path).inspect_err(|_| {
+                trees.abandon(TEMPORARY_SLOT);
+                let _ = remove(&*self.environment().storage, &path);
+            })?;
             if let Some(running) = &mut *self.shared.running.write() {
                 running.temporary = true;
             }
@@ -80,15 +86,12 @@ impl Instance {
         Ok(trees)
     }
 
-    fn create_temporary_database(&self, trees: &LiveTrees) -> Result<(), InstanceError> {
-        let Some(path) = self.shared.running.read().as_ref().map(|r| r.paths.temporary.clone()) else {
-            return Err(EntryError::NotInitialized.into());
-        };
+    fn create_temporary_database(&self, trees: &LiveTrees, path: &Path) -> Result<(), InstanceError> {
         let parameters = self.parameters();
         let storage = &self.environment().storage;
-        remove(&**storage, &path)?;
+        remove(&**storage, path)?;
         let options = OpenOptions::new(OpenMode::CreateOrTruncate).lock(Lock::Exclusive);
-        let file = storage.open(&path, options)?;
+        let file = storage.open(path, options)?;
         let mut header = DatabaseHeader::new(parameters.page_size());
         header.set_state(DatabaseState::JUST_CREATED);
         header.set_signature(self.environment().new_signature());

@@ -37,8 +37,9 @@ bitflags::bitflags! {
         /// Nulls sort behind values.
         #[doc(alias = "JET_bitTTSortNullsHigh")]
         const NULLS_HIGH = 0x10;
-        /// A table from the beginning, not a sort.
+        /// A table from the beginning, not a sort: rows with keys that are there are refused.
         #[doc(alias = "JET_bitTTForceMaterialization")]
+        #[doc(alias = "JET_bitTTErrorOnDuplicateInsertion")]
         const FORCE_MATERIALIZATION = 0x20;
         /// Is only gone through once, and rows with equal keys stay.
         #[doc(alias = "JET_bitTTForwardOnly")]
