@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use ese_btree::{Handled, Redo, RedoDatabase};
+use ese_btree::{Handled, RecordBatch, Redo, RedoDatabase, RedoError, RedoErrorKind};
 use ese_format::{LogHeaderChecks, LogPosition, PageSize};
 use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
 use ese_log::record::Record;
@@ -20,13 +20,24 @@ const RECORDS: usize = 6000;
 
 type Stream = Vec<(LogPosition, Vec<u8>)>;
 
-/// Replays with the changes, until the first refusal.
+/// Replays with the changes, until the first refusal: on one thread, and with workers, which must come to the same.
 pub(crate) fn run(data: &[u8]) {
-    let _ = replay(data);
+    let stream = changed_stream(data);
+    let alone = replay(&stream, 0);
+    let together = replay(&stream, 2);
+    assert!(alone.error == together.error, "{:?}, with workers {:?}", alone.error, together.error);
+    assert!(alone.file == together.file, "another file with workers");
 }
 
-/// How many records were replayed.
-fn replay(data: &[u8]) -> usize {
+/// What replay ends with.
+struct Outcome {
+    error: Option<String>,
+    /// The database file.
+    file: Option<Vec<u8>>,
+}
+
+/// The records with the changes.
+fn changed_stream(data: &[u8]) -> Stream {
     static BASE: OnceLock<Stream> = OnceLock::new();
     let base = BASE.get_or_init(stream);
     let mut changed: Vec<(usize, Vec<u8>)> = Vec::new();
@@ -51,38 +62,62 @@ fn replay(data: &[u8]) -> usize {
             *target = *source;
         }
     }
-    let Ok(size) = PageSize::new(4096) else { return 0 };
-    let storage = MemoryStorage::new();
-    let Ok(file) = storage.open(Path::new("db"), OpenOptions::new(OpenMode::CreateNew)) else { return 0 };
-    let _ = file.set_len(2 * 4096);
-    let mut redo = Redo::new(size, 1 << 20);
-    for (index, (position, record)) in base.iter().enumerate() {
-        let record = changed.iter().find(|(i, _)| *i == index).map_or(record, |(_, changed)| changed);
-        let stop = match redo.apply(record, *position) {
-            Ok(Handled::Done) => false,
-            Ok(Handled::Caller) => match Record::decode(record) {
-                Ok(Record::CreateDatabase(r)) => {
-                    let database = RedoDatabase { attach_position: *position, ..RedoDatabase::default() };
-                    redo.attach(r.database, database, Some(Arc::clone(&file))).is_err()
-                }
-                Ok(Record::DetachDatabase(r)) => redo.detach(r.database).is_err(),
-                Ok(_) => false,
-                Err(_) => true,
-            },
-            Err(error) => {
-                let _ = (error.to_string(), error.jet_error());
-                true
-            }
-        };
-        if stop {
-            return index;
+    let mut stream = base.clone();
+    for (index, record) in changed {
+        if let Some(place) = stream.get_mut(index) {
+            place.1 = record;
         }
     }
-    let slots: Vec<_> = redo.databases().map(|(slot, _)| slot).collect();
-    for slot in slots {
-        let _ = redo.detach(slot);
+    stream
+}
+
+fn replay(stream: &Stream, workers: usize) -> Outcome {
+    let storage = MemoryStorage::new();
+    let Ok(size) = PageSize::new(4096) else { return Outcome { error: None, file: None } };
+    let mut redo = Redo::new(size, 1 << 20);
+    if workers > 0 {
+        redo.start_workers(workers);
     }
-    base.len()
+    let outcome = replay_on(&mut redo, &storage, stream);
+    // A change that was under way comes before whatever ended it.
+    let settled = redo.end_workers();
+    let error = settled.and(outcome).err().map(|error| format!("{error} {}", error.jet_error()));
+    if error.is_none() {
+        let slots: Vec<_> = redo.databases().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let _ = redo.detach(slot);
+        }
+    }
+    Outcome { error, file: storage.get("db") }
+}
+
+fn replay_on(redo: &mut Redo, storage: &MemoryStorage, stream: &Stream) -> Result<(), RedoError> {
+    let options = OpenOptions::new(OpenMode::CreateNew);
+    let Ok(file) = storage.open(Path::new("db"), options) else { return Ok(()) };
+    let _ = file.set_len(2 * 4096);
+    for records in stream.chunks(500) {
+        let mut batch = RecordBatch::default();
+        records.iter().for_each(|(position, bytes)| batch.push(*position, bytes));
+        let batch = Arc::new(batch);
+        for (index, (position, bytes)) in batch.records().enumerate() {
+            let refused = |kind| RedoError { position, kind };
+            let record = Record::decode(bytes).map_err(|e| refused(RedoErrorKind::Record(e)))?;
+            if redo.apply_in_batch(&record, &batch, index)? == Handled::Done {
+                continue;
+            }
+            let done = match record {
+                Record::CreateDatabase(r) => {
+                    let database = RedoDatabase { attach_position: position, ..RedoDatabase::default() };
+                    redo.attach(r.database, database, Some(Arc::clone(&file)))
+                }
+                Record::DetachDatabase(r) => redo.detach(r.database).map(drop),
+                _ => Ok(()),
+            };
+            done.map_err(|e| refused(RedoErrorKind::Cache(e)))?;
+        }
+        redo.end_batch()?;
+    }
+    Ok(())
 }
 
 fn stream() -> Stream {
@@ -128,8 +163,10 @@ mod tests {
 
     #[test]
     fn without_changes_all_records_are_replayed() {
-        let all = stream().len();
-        assert!(all > 1000, "{all}");
-        assert_eq!(replay(&[]), all);
+        let all = changed_stream(&[]);
+        assert!(all.len() > 1000, "{}", all.len());
+        let outcome = replay(&all, 0);
+        assert_eq!(outcome.error, None);
+        assert!(outcome.file.is_some_and(|file| file.len() > 50 * 4096));
     }
 }
