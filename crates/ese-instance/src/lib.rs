@@ -6,6 +6,7 @@
 //! * [`AttachedDatabase`]: a database in a slot, its header as attach, detach and backup change it.
 //! * [`InstanceError`]: everything that can go wrong, with the one table of the engine's numbers.
 
+mod background;
 mod backup_gate;
 mod builder;
 mod call_error;

@@ -116,7 +116,18 @@ impl Instance {
         let sessions = Arc::new(SessionTable::new(parameters.number(ParameterId::MAX_SESSIONS)));
         let checkpoint_depth = parameters.number(ParameterId::CHECKPOINT_DEPTH_MAX);
         let databases = Vec::new();
-        Ok(Running { paths, events, log, databases, trees, sessions, temporary: false, checkpoint_depth })
+        let (temporary, maintenance) = (false, self.start_maintenance());
+        Ok(Running {
+            paths,
+            events,
+            log,
+            databases,
+            trees,
+            sessions,
+            temporary,
+            checkpoint_depth,
+            maintenance,
+        })
     }
 
     pub(super) fn check_collisions(

@@ -21,6 +21,7 @@ use ese_format::{JetError, LogPosition};
 use ese_log::record::{DatabaseSlot, Record};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
+use crate::background::Worker;
 use crate::backup_gate::BackupGate;
 use crate::database::AttachedDatabase;
 use crate::engine::EngineShared;
@@ -84,6 +85,8 @@ struct Running {
     temporary: bool,
     /// Log bytes behind the tip that the checkpoint may lag.
     checkpoint_depth: u64,
+    /// Does what follows commits, where the environment allows threads.
+    maintenance: Option<Worker>,
 }
 
 impl Running {

@@ -56,7 +56,9 @@ impl Instance {
         for database in self.databases() {
             database.maintenance().stop();
         }
-        let running = self.shared.running.write().take();
+        let mut running = self.shared.running.write().take();
+        // What it is doing is brought to an end before anything is closed.
+        drop(running.as_mut().and_then(|running| running.maintenance.take()));
         let result = match &running {
             None => Ok(()),
             Some(running) if dirty => self.close_dirty(running),

@@ -3,7 +3,6 @@
 mod open;
 mod recover;
 mod stream_state;
-mod write_behind;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,13 +20,13 @@ use ese_log::{
 
 use parking_lot::Mutex;
 
+use crate::background::Worker;
 use crate::database::{AttachedDatabase, apply_roll};
 use crate::environment::Environment;
 use crate::error::InstanceError;
 
 pub(crate) use open::LogSetup;
 use stream_state::StreamState;
-use write_behind::WriteBehind;
 
 /// The log of a running instance.
 pub struct InstanceLog {
@@ -44,7 +43,7 @@ pub struct InstanceLog {
     /// Held while the checkpoint moves.
     advancing: Mutex<()>,
     /// Writes what was appended. In front of the lock: what goes first writes no more once that is given up.
-    write_behind: Mutex<Option<WriteBehind>>,
+    write_behind: Mutex<Option<Worker>>,
     /// Held, so that no second process runs on the same logs.
     lock: Mutex<Option<LockFile>>,
 }
@@ -324,9 +323,15 @@ impl InstanceLog {
 
     /// Begins to write on a thread of its own what was appended, where the environment allows threads.
     pub(crate) fn start_writing_behind(self: &Arc<Self>) {
-        if self.environment.threads {
-            *self.write_behind.lock() = WriteBehind::start(self);
+        if !self.environment.threads {
+            return;
         }
+        let log = Arc::downgrade(self);
+        *self.write_behind.lock() = Worker::start("ese log", &self.state.signal, move || {
+            let Some(log) = log.upgrade() else { return false };
+            // A failure takes the log down; whoever appends or waits is told.
+            log.writer.write_behind().is_ok()
+        });
     }
 
     /// Lets others run on the logs: nothing more is written.

@@ -13,12 +13,11 @@ use ese_log::{
 };
 use parking_lot::Mutex;
 
+use crate::background::Signal;
 use crate::database::{AttachedDatabase, apply_checkpoint, apply_roll};
 use crate::environment::Environment;
 use crate::error::InstanceError;
 use crate::event::{EventId, EventLog};
-
-use super::write_behind::Signal;
 
 /// The state of a log stream beside its files: who is attached, and how far the checkpoint is.
 pub(super) struct StreamState {

@@ -67,6 +67,9 @@ use error::Result;
 use plan::TablePlan;
 use temporary::TableCall;
 
+/// Bytes that most bookmarks do not exceed.
+const USUAL_KEY: usize = 32;
+
 /// A cursor on a table.
 #[doc(alias = "JET_TABLEID")]
 #[derive(Debug)]
@@ -493,7 +496,7 @@ impl Table {
     #[doc(alias = "JetUpdate2")]
     pub fn update_with(&mut self, flags: UpdateFlags) -> Result<Vec<u8>> {
         self.allow(TableCall::Update)?;
-        let mut bookmark = Vec::new();
+        let mut bookmark = Vec::with_capacity(USUAL_KEY);
         if self.is_being_filled() {
             self.insert_while_filling(&mut bookmark)?;
             return Ok(bookmark);
