@@ -101,9 +101,9 @@ impl Core {
                     frame
                 }
             };
-            let image = self.cache.page(frame);
-            let flags = image.flags();
-            if image.object() != tree.object || flags & (page_flags::EMPTY | page_flags::PRE_INIT) != 0 {
+            let (image, facts) = self.cache.page_with_facts(frame);
+            let flags = facts.flags;
+            if facts.object != tree.object || flags & (page_flags::EMPTY | page_flags::PRE_INIT) != 0 {
                 let what = "the page belongs to another tree";
                 return Err(TreeWriteError::Corrupt { page, what }.into());
             }
@@ -111,19 +111,19 @@ impl Core {
                 let share = from.and_then(|(_, passage)| passage.share);
                 let (line, exact) = match way {
                     Way::Bookmark(key, data) => {
-                        image.seek_near(key, data, share).map_err(LiveError::edit(page))?
+                        image.seek_by(&facts, key, data, share).map_err(LiveError::edit(page))?
                     }
                     Way::Last => (image.line_count().saturating_sub(1), false),
                 };
                 return Ok(Leaf { frame, page, line, exact });
             }
-            let last = image.line_count().saturating_sub(1);
             let (line, signed) = match way {
-                Way::Last => (last, None),
+                Way::Last => (image.line_count().saturating_sub(1), None),
                 Way::Bookmark(..) => match self.cache.follow(frame, bookmark) {
                     Some(passage) => (0, Some(passage.map_err(LiveError::edit(page))?)),
                     None => {
                         let image = self.cache.page(frame);
+                        let last = image.line_count().saturating_sub(1);
                         let line = image.seek_child_between(bookmark, 0, last);
                         (line.map_err(LiveError::edit(page))?, None)
                     }

@@ -317,16 +317,17 @@ impl Core {
 
     /// Makes the spot stand on a node whose key is known, when everybody sees it as it is. False says nothing.
     #[inline]
-    fn stand(&self, tree: &Tree, leaf: &Leaf, key: &[u8], spot: &mut Spot) -> Result<bool> {
-        let image = self.cache.page(leaf.frame);
-        let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
-        if !tree.is_unique() || node.flags & self.telling_flags() != 0 {
+    fn stand(&mut self, tree: &Tree, leaf: &Leaf, key: &[u8], spot: &mut Spot) -> Result<bool> {
+        let telling = self.telling_flags();
+        let (image, facts) = self.cache.page_with_facts(leaf.frame);
+        let (flags, data) = image.data_by(&facts, leaf.line).map_err(LiveError::edit(leaf.page))?;
+        if !tree.is_unique() || flags & telling != 0 {
             return Ok(false);
         }
         spot.key.clear();
         spot.key.extend_from_slice(key);
-        spot.data_mut().extend_from_slice(node.data);
-        let (frame, page, line, time) = (leaf.frame, leaf.page, leaf.line, image.db_time());
+        spot.data_mut().extend_from_slice(data);
+        let (frame, page, line, time) = (leaf.frame, leaf.page, leaf.line, facts.time);
         spot.hint = Some(Hint { frame, page, line, time });
         Ok(true)
     }

@@ -5,22 +5,28 @@ use ese_format::{DbTime, LogPosition, PageNumber, PageSize};
 use ese_log::record::DatabaseSlot;
 
 use super::signs::Signs;
+use crate::page_edit::PageFacts;
 
+/// What each look at a page needs comes first: it is one line of memory, and those of all pages stay near the processor
+/// when the pages themselves do not.
+#[repr(C, align(64))]
 pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
-    pub(super) slot: DatabaseSlot,
+    /// The operation that used the buffer last.
+    pub(super) operation: u64,
+    /// What searches need to know of the page; none when it may have changed since.
+    pub(super) facts: PageFacts,
     pub(super) page: PageNumber,
+    pub(super) slot: DatabaseSlot,
+    /// Holds a page.
+    pub(super) used: bool,
+    /// Used since the replacement hand passed by.
+    pub(super) recent: bool,
+    pub(super) dirty: bool,
     /// Position of the last record that changed the page since it was written.
     pub(super) last_change: LogPosition,
     /// From where on replay needs the log to make the changes again that are not in the file; none without a log.
     pub(super) first_change: LogPosition,
-    /// The operation that used the buffer last.
-    pub(super) operation: u64,
-    pub(super) dirty: bool,
-    /// Used since the replacement hand passed by.
-    pub(super) recent: bool,
-    /// Holds a page.
-    pub(super) used: bool,
     /// Changes on the page whose before-image exists in memory only.
     pub(super) pins: u32,
     /// Operations on the page whose before-image is not in the log yet; it must be before the page is written. What the
@@ -48,6 +54,7 @@ impl Frame {
             used: false,
             pins: 0,
             waiting: None,
+            facts: PageFacts::UNKNOWN,
             signs: None,
             passes: 0,
             lent: None,
@@ -56,7 +63,8 @@ impl Frame {
 
     /// The page may change.
     #[inline]
-    pub(super) fn forget_signs(&mut self) {
+    pub(super) fn forget_facts(&mut self) {
+        self.facts = PageFacts::UNKNOWN;
         self.passes = 0;
         if self.signs.is_some() {
             self.signs = None;
@@ -74,7 +82,7 @@ impl Frame {
         self.used = true;
         self.pins = 0;
         self.waiting = None;
-        self.forget_signs();
+        self.forget_facts();
     }
 
     /// Whether it may be written as far as before-images go.
@@ -89,6 +97,9 @@ impl Frame {
         self.dirty = false;
         self.recent = false;
         self.operation = 0;
-        self.forget_signs();
+        self.forget_facts();
     }
 }
+
+// The first line of memory holds everything up to the flags.
+const _: () = assert!(std::mem::offset_of!(Frame, dirty) < 64);

@@ -25,6 +25,7 @@ impl PageCache {
             return None;
         }
         self.lent += 1;
+        frame.forget_facts();
         Some(std::mem::take(&mut frame.bytes))
     }
 
@@ -38,6 +39,7 @@ impl PageCache {
         let Some(frame) = self.frames.get_mut(frame.0) else { return };
         if frame.lent.take().is_some() {
             self.lent -= 1;
+            frame.forget_facts();
             frame.bytes = bytes;
         }
     }

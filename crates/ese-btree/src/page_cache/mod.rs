@@ -23,7 +23,7 @@ use ese_format::{LogPosition, PageCheck, PageNumber, PageSize, PageVerdict, corr
 use ese_io::{File, IoError};
 use ese_log::record::DatabaseSlot;
 
-use crate::page_edit::PageImage;
+use crate::page_edit::{PageFacts, PageImage};
 pub use error::PageCacheError;
 use file::DatabaseFile;
 use frame::Frame;
@@ -433,6 +433,22 @@ impl PageCache {
         PageImage::of_frame(bytes, self.size)
     }
 
+    /// The page in a buffer with what searches need to know of it.
+    #[inline]
+    pub(crate) fn page_with_facts(&mut self, frame: FrameId) -> (PageImage<&[u8]>, PageFacts) {
+        let size = self.size;
+        match self.frames.get_mut(frame.0) {
+            Some(frame) => {
+                let image = PageImage::of_frame(&frame.bytes[..], size);
+                if frame.facts.is_unknown() {
+                    frame.facts = image.facts();
+                }
+                (image, frame.facts)
+            }
+            None => (PageImage::of_frame(&[][..], size), PageFacts::UNKNOWN),
+        }
+    }
+
     /// The page in a buffer, to be changed; `position` is the log record of the change. The page is written back with
     /// whatever is in the buffer then.
     #[inline]
@@ -447,7 +463,7 @@ impl PageCache {
     pub(crate) fn mark_changed(&mut self, frame: FrameId, position: LogPosition) {
         let index = frame.0;
         let Some(frame) = self.frames.get_mut(index) else { return };
-        frame.forget_signs();
+        frame.forget_facts();
         let start = if self.replay_start.is_none() { position } else { position.min(self.replay_start) };
         let earlier = !start.is_none() && (frame.first_change.is_none() || start < frame.first_change);
         if !frame.dirty || earlier {
@@ -467,7 +483,7 @@ impl PageCache {
     #[inline]
     pub(crate) fn page_mut_quietly(&mut self, frame: FrameId) -> PageImage<&mut [u8]> {
         let bytes = self.frames.get_mut(frame.0).map_or(&mut [][..], |f| {
-            f.forget_signs();
+            f.forget_facts();
             &mut f.bytes
         });
         PageImage::of_frame(bytes, self.size)

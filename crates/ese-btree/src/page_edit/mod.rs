@@ -22,4 +22,4 @@ pub use error::PageEditError;
 pub use flags::{node_flags, page_flags};
 pub use image::{NodeRef, PageImage};
 pub(crate) use image::{TAG_LEN, decode_tag};
-pub(crate) use search::{Share, key_word};
+pub(crate) use search::{PageFacts, Share, key_word};

@@ -2,9 +2,11 @@
 
 use std::cmp::Ordering;
 
+use ese_format::{DbTime, ObjectId};
+
 use super::PageEditError;
-use super::flags::node_flags;
-use super::image::{MAX_TAGS, OFFSET_TAG_STATE, PageImage, TAG_LEN, read_u16};
+use super::flags::{node_flags, page_flags};
+use super::image::{MAX_TAGS, OFFSET_TAG_STATE, PageImage, TAG_LEN, decode_tag, read_u16};
 
 /// Where on a page a key may be expected: so many parts of the whole lie before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,46 @@ impl Share {
         let (before, whole) = (self.before >> shift, (self.whole >> shift).max(1));
         // Both have 32 bits, and no page has 2^16 lines.
         (before * count as u64 / whole) as usize
+    }
+}
+
+/// What a search needs to know of a page before it looks at nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PageFacts {
+    pub(crate) time: DbTime,
+    pub(crate) object: ObjectId,
+    pub(crate) flags: u32,
+    /// As stored.
+    tag_state: u16,
+    /// Length of the prefix: longer ones are on the page only.
+    prefix_len: u8,
+    prefix: [u8; PageFacts::PREFIX_LEN],
+}
+
+impl PageFacts {
+    const PREFIX_LEN: usize = 9;
+    const UNKNOWN_LEN: u8 = 0xFF;
+    /// Nothing is known.
+    pub(crate) const UNKNOWN: Self = Self {
+        time: DbTime::INVALID,
+        object: ObjectId(0),
+        flags: 0,
+        tag_state: 0,
+        prefix_len: Self::UNKNOWN_LEN,
+        prefix: [0; Self::PREFIX_LEN],
+    };
+
+    #[inline]
+    pub(crate) const fn is_unknown(&self) -> bool {
+        self.prefix_len == Self::UNKNOWN_LEN
+    }
+
+    #[inline]
+    fn prefix<'a>(&'a self, page: &'a PageImage<impl AsRef<[u8]>>) -> &'a [u8] {
+        match self.prefix.get(..usize::from(self.prefix_len)) {
+            Some(prefix) => prefix,
+            None => page.key_prefix(),
+        }
     }
 }
 
@@ -54,8 +96,19 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         data: &[u8],
         share: Option<Share>,
     ) -> Result<(usize, bool), PageEditError> {
-        let unique = self.has_unique_keys();
-        let search = self.search(key);
+        self.seek_by(&self.facts(), key, data, share)
+    }
+
+    /// As [`seek_near`](Self::seek_near), for a page of which these are the facts.
+    pub(crate) fn seek_by(
+        &self,
+        facts: &PageFacts,
+        key: &[u8],
+        data: &[u8],
+        share: Option<Share>,
+    ) -> Result<(usize, bool), PageEditError> {
+        let unique = facts.flags & page_flags::NON_UNIQUE_KEYS == 0;
+        let search = self.search(facts, key);
         let compare = |line: usize| {
             let (order, node_data) = search.compare(line)?;
             Ok(if order.is_eq() && !unique { node_data.cmp(data) } else { order })
@@ -155,7 +208,8 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         mut low: usize,
         mut high: usize,
     ) -> Result<usize, PageEditError> {
-        let search = self.search(bookmark);
+        let facts = self.facts();
+        let search = self.search(&facts, bookmark);
         while low < high {
             let middle = low.midpoint(high);
             if search.compare(middle)?.0.is_gt() {
@@ -167,10 +221,41 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         Ok(low)
     }
 
+    /// What searches need to know of the page.
+    pub(crate) fn facts(&self) -> PageFacts {
+        let page_prefix = self.key_prefix();
+        let mut prefix = [0; PageFacts::PREFIX_LEN];
+        if let Some(start) = prefix.get_mut(..page_prefix.len()) {
+            start.copy_from_slice(page_prefix);
+        }
+        PageFacts {
+            time: self.db_time(),
+            object: self.object(),
+            flags: self.flags(),
+            tag_state: read_u16(self.bytes(), OFFSET_TAG_STATE),
+            prefix_len: page_prefix.len().min(usize::from(PageFacts::UNKNOWN_LEN) - 1) as u8,
+            prefix,
+        }
+    }
+
+    /// Flags and data of the node at a line, for a page of which these are the facts.
+    #[inline]
+    pub(crate) fn data_by<'s>(
+        &'s self,
+        facts: &'s PageFacts,
+        line: usize,
+    ) -> Result<(u8, &'s [u8]), PageEditError> {
+        let search = self.search(facts, &[]);
+        search
+            .node(line)
+            .map(|node| (node.flags, node.data))
+            .ok_or(PageEditError::BadNode { line, length: 0 })
+    }
+
     /// Prepares for comparing the nodes of this page with a key.
     #[inline]
-    fn search<'s>(&'s self, key: &'s [u8]) -> Search<'s> {
-        let prefix = self.key_prefix();
+    fn search<'s>(&'s self, facts: &'s PageFacts, key: &'s [u8]) -> Search<'s> {
+        let prefix = facts.prefix(self);
         let (mut common, mut beyond) = (prefix.len(), Ordering::Greater);
         if !key.starts_with(prefix) {
             common = prefix.iter().zip(key).take_while(|(a, b)| a == b).count();
@@ -180,7 +265,7 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         }
         let bytes = self.bytes();
         let header_len = self.header_len();
-        let state = usize::from(read_u16(bytes, OFFSET_TAG_STATE));
+        let state = usize::from(facts.tag_state);
         let tags = (state & MAX_TAGS).min((bytes.len().saturating_sub(header_len)) / TAG_LEN);
         let lines = tags.saturating_sub((state >> 12 & 7).max(1));
         let area = bytes.get(header_len..).unwrap_or_default();
@@ -188,9 +273,7 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         let tags = area.get(area.len().saturating_sub(tags * TAG_LEN)..).unwrap_or_default();
         let tags = tags.as_chunks::<TAG_LEN>().0.get(..lines).unwrap_or_default();
         let word = key.get(common..).map_or(0, key_word);
-        let large = self.is_large();
-        let mask = if large { 0x7FFF } else { 0x1FFF };
-        Search { area, tags, mask, large, key, common, beyond, word }
+        Search { area, tags, large: self.is_large(), key, common, beyond, word }
     }
 }
 
@@ -200,7 +283,6 @@ struct Search<'a> {
     area: &'a [u8],
     /// The lines' tags, the last one first.
     tags: &'a [[u8; TAG_LEN]],
-    mask: u16,
     large: bool,
     key: &'a [u8],
     /// Bytes that the key shares with the page's prefix.
@@ -209,6 +291,17 @@ struct Search<'a> {
     beyond: Ordering,
     /// The [`key_word`] of what is behind the shared bytes.
     word: u64,
+}
+
+/// A node as it is on its page.
+struct StoredNode<'a> {
+    flags: u8,
+    /// Bytes of the key that are in the page's prefix.
+    prefix_len: usize,
+    /// Where the suffix is, behind the page's header.
+    suffix_at: usize,
+    suffix: &'a [u8],
+    data: &'a [u8],
 }
 
 impl<'a> Search<'a> {
@@ -222,17 +315,14 @@ impl<'a> Search<'a> {
         self.parts(line).ok_or(PageEditError::BadNode { line, length: 0 })
     }
 
+    /// The node at a line, with the suffix of its key.
     #[inline]
-    fn parts(&self, line: usize) -> Option<(Ordering, &'a [u8])> {
-        let &[len_low, len_high, offset_low, offset_high] =
-            self.tags.get(self.tags.len().wrapping_sub(line + 1))?;
-        let (len, offset) =
-            (u16::from_le_bytes([len_low, len_high]), u16::from_le_bytes([offset_low, offset_high]));
-        let start = usize::from(offset & self.mask);
-        let end = start + usize::from(len & self.mask);
-        let body = self.area.get(start..end)?;
+    fn node(&self, line: usize) -> Option<StoredNode<'a>> {
+        let tag = decode_tag(*self.tags.get(self.tags.len().wrapping_sub(line + 1))?, self.large);
+        let end = tag.offset + tag.len;
+        let body = self.area.get(tag.offset..end)?;
         let (&[first, second], mut rest) = body.split_first_chunk::<2>()?;
-        let flags = if self.large { second >> 5 } else { (offset >> 13) as u8 };
+        let flags = if self.large { second >> 5 } else { tag.flags };
         let mut suffix_len = usize::from(u16::from_le_bytes([first, second]) & 0x1FFF);
         let mut prefix_len = 0;
         if flags & node_flags::COMPRESSED != 0 {
@@ -242,13 +332,20 @@ impl<'a> Search<'a> {
             rest = tail;
         }
         let (suffix, data) = rest.split_at_checked(suffix_len)?;
+        Some(StoredNode { flags, prefix_len, suffix_at: end - rest.len(), suffix, data })
+    }
+
+    #[inline]
+    fn parts(&self, line: usize) -> Option<(Ordering, &'a [u8])> {
+        let StoredNode { prefix_len, suffix_at, suffix, data, .. } = self.node(line)?;
+        let suffix_len = suffix.len();
         if prefix_len > self.common {
             return Some((self.beyond, data));
         }
         let key = self.key.get(prefix_len..)?;
         let word = if prefix_len == self.common { self.word } else { key_word(key) };
         // What is behind the suffix on the page is shifted out.
-        let found = match self.area.get(end - rest.len()..).and_then(|bytes| bytes.first_chunk::<8>()) {
+        let found = match self.area.get(suffix_at..).and_then(|bytes| bytes.first_chunk::<8>()) {
             Some(_) if suffix_len == 0 => 0,
             Some(found) => u64::from_be_bytes(*found) & u64::MAX << (64 - 8 * suffix_len.min(8)),
             None => key_word(suffix),

@@ -15,10 +15,9 @@ use crate::session::SessionCallGuard;
 impl Cursor {
     /// Makes a search key, segment by segment.
     pub(super) fn make_key(&mut self, data: &[u8], flags: KeyFlags) -> Result<()> {
-        let plan = Arc::clone(&self.plan);
         let index = match self.index {
-            Some(place) => plan.secondary.get(place),
-            None => plan.primary.as_ref(),
+            Some(place) => self.plan.secondary.get(place),
+            None => self.plan.primary.as_ref(),
         };
         let Some(index) = index else {
             if !flags.contains(KeyFlags::NORMALIZED_KEY) {
