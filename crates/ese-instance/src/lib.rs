@@ -36,8 +36,8 @@ mod table;
 
 pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};
 pub use builder::{
-    BuilderError, ColumnPlacement, ColumnSpec, DatabaseBuilder, DatabaseOptions, IndexSpec, Row, TableHandle,
-    TableSpec, Value,
+    BuilderError, ColumnOptions, ColumnPlacement, ColumnRequest, ColumnSpec, DatabaseBuilder,
+    DatabaseOptions, IndexOptions, IndexRequest, IndexSpec, Row, TableHandle, TableOptions, TableSpec, Value,
 };
 pub use call_error::CallError;
 pub use catalog::{

@@ -122,11 +122,11 @@ impl ColumnPlacer {
         table: &str,
         column: &'a ColumnSpec,
     ) -> Result<PlacedColumn<'a>, BuilderError> {
+        check_column(column)?;
         if self.names.contains(&column.name.trim_end_matches(' ').to_ascii_lowercase()) {
             let (table, name) = (table.to_owned(), column.name.clone());
             return Err(BuilderError::PartDuplicate { table, name, index: false });
         }
-        check_column(column)?;
         for (flag, taken) in [
             (ColumnFlags::AUTO_INCREMENT, &mut self.auto_increment),
             (ColumnFlags::VERSION, &mut self.version),

@@ -37,6 +37,8 @@ pub enum Value {
     Binary(Vec<u8>),
     /// [`ColumnKind::TEXT`] and [`ColumnKind::LONG_TEXT`]; stored in the column's code page.
     Text(String),
+    /// The bytes that a column of any type stores; of [`ColumnKind::BIT`] any that are not 0 are true.
+    Bytes(Vec<u8>),
 }
 
 impl From<&str> for Value {
@@ -64,6 +66,11 @@ impl Value {
         let wrong = |what| BuilderError::Value { column: column.name.clone(), kind: column.kind, what };
         let bytes = match (self, column.kind) {
             (Self::Null, _) => return Ok(None),
+            (Self::Bytes(value), kind) => match kind.fixed_size() {
+                Some(size) if size != value.len() => return Err(wrong("the value has another size")),
+                Some(_) if kind == K::BIT => vec![if value == &[0] { 0 } else { 0xFF }],
+                _ => value.clone(),
+            },
             (Self::Bit(value), K::BIT) => vec![if *value { 0xFF } else { 0 }],
             (Self::UnsignedByte(value), K::UNSIGNED_BYTE) => vec![*value],
             (Self::Short(value), K::SHORT) => value.to_le_bytes().to_vec(),
