@@ -237,7 +237,9 @@ fn indexes_follow_their_rows() {
     assert_eq!(table.get(c.name).unwrap().unwrap(), b"Dora");
     table.set_current_index_no_move(Some("ByPhone"), 1).unwrap();
     assert_eq!(table.current_key().unwrap(), b"\x7f2\0");
-    assert_eq!(number(table.set_current_index_no_move(Some("ByName"), 2)), -1518);
+    table.set_current_index_no_move(Some("ByName"), 2).unwrap();
+    table.set_current_index_no_move(Some("ByPhone"), 1).unwrap();
+    assert_eq!(number(table.set_current_index_no_move(Some("ByPhone"), 9)), -1518);
     transaction.rollback().unwrap();
     table.set_current_index(Some("ByPhone")).unwrap();
     assert_eq!(number(table.move_first()), -1603);
@@ -294,6 +296,9 @@ fn copies_and_conflicts() {
     assert_eq!(theirs.get(c.name).unwrap().unwrap(), b"Eve", "their snapshot");
     assert_eq!(number(theirs.lock_for_write()), -1102);
     their.rollback().unwrap();
+    // The cursor went there in the transaction that was rolled back.
+    assert_eq!(number(theirs.get(c.name)), -1603);
+    theirs.goto_bookmark(&third).unwrap();
     assert_eq!(theirs.get(c.name).unwrap().unwrap(), b"Mine");
 
     // Outside transactions a row that was changed meanwhile is a conflict, too.

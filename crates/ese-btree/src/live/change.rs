@@ -120,6 +120,15 @@ impl LiveTrees {
     pub fn write_lock(&self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
         self.core.lock().write_lock(t, tree, key)
     }
+
+    /// Keeps others from changing a node until the transaction ends; others may do the same. Nothing is logged.
+    ///
+    /// # Errors
+    /// As [`replace`](Self::replace).
+    #[doc(alias = "JET_bitReadLock")]
+    pub fn read_lock(&self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
+        self.core.lock().read_lock(t, tree, key)
+    }
 }
 
 /// What an insert does beside.
@@ -141,7 +150,7 @@ impl Core {
         tree: &Tree,
         key: &[u8],
         data: &[u8],
-        delta: bool,
+        beside: Option<Change>,
     ) -> Result<(Leaf, Option<u32>)> {
         self.may_change(t, tree.slot)?;
         let reader = self.reader(t);
@@ -151,7 +160,7 @@ impl Core {
             return Err(LiveError::KeyMissing { root });
         }
         let newest = self.versions.newest(tree.slot, root, key, data);
-        if self.versions.conflicts(newest, reader, delta) {
+        if self.versions.conflicts(newest, reader, beside) {
             self.counters.conflicts += 1;
             return Err(LiveError::WriteConflict { root });
         }
@@ -402,7 +411,7 @@ impl Core {
         let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
         let newest = self.versions.newest(tree.slot, root, key, bookmark_data);
         // An insert never answers with a write conflict.
-        if !node.is_deleted() || self.versions.conflicts(newest, reader, false) {
+        if !node.is_deleted() || self.versions.conflicts(newest, reader, None) {
             return Err(LiveError::KeyDuplicate { root });
         }
         let before = node.data.to_vec();
@@ -542,7 +551,7 @@ impl Core {
         key: &[u8],
         data: &[u8],
     ) -> Result<()> {
-        let (mut leaf, newest) = self.own(t, tree, key, &[], false)?;
+        let (mut leaf, newest) = self.own(t, tree, key, &[], None)?;
         let image = self.cache.page(leaf.frame);
         check_length(&image, key, data)?;
         let before = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?.data.to_vec();
@@ -596,7 +605,7 @@ impl Core {
         data: &[u8],
     ) -> Result<()> {
         let data = tree.bookmark_data(data);
-        let (leaf, _) = self.own(t, tree, key, data, false)?;
+        let (leaf, _) = self.own(t, tree, key, data, None)?;
         let id = self.versions.next_id();
         let facts = self.node_facts(tree, &leaf, id)?;
         let record = Record::FlagDelete(Delete { node: facts.prefix(t) });
@@ -620,7 +629,7 @@ impl Core {
         delta: i64,
         wide: bool,
     ) -> Result<i64> {
-        let (leaf, newest) = self.own(t, tree, key, &[], true)?;
+        let (leaf, newest) = self.own(t, tree, key, &[], Some(Change::Delta { wide }))?;
         let reader = self.reader(t);
         let image = self.cache.page(leaf.frame);
         let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
@@ -671,8 +680,20 @@ impl Core {
     }
 
     fn write_lock(&mut self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
-        let (leaf, newest) = self.own(t, tree, key, &[], false)?;
+        let (leaf, newest) = self.own(t, tree, key, &[], None)?;
         // A change of its own that is there already holds the right, unless others may do the same beside it.
+        let owner = t.token;
+        let holds = |v: &Version| !v.is_committed() && v.owner == owner && !v.change.is_shared();
+        if self.versions.chain(newest).any(holds) {
+            return Ok(());
+        }
+        let id = self.versions.next_id();
+        self.remember(t, tree, &leaf, id, Change::Lock, [key, &[], &[]])?;
+        self.mark_versioned(&leaf)
+    }
+
+    fn read_lock(&mut self, t: &mut TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
+        let (leaf, newest) = self.own(t, tree, key, &[], Some(Change::ReadLock))?;
         let owner = t.token;
         let holds =
             |v: &Version| !v.is_committed() && v.owner == owner && !matches!(v.change, Change::Delta { .. });
@@ -680,7 +701,7 @@ impl Core {
             return Ok(());
         }
         let id = self.versions.next_id();
-        self.remember(t, tree, &leaf, id, Change::Lock, [key, &[], &[]])?;
+        self.remember(t, tree, &leaf, id, Change::ReadLock, [key, &[], &[]])?;
         self.mark_versioned(&leaf)
     }
 }

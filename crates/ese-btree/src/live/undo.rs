@@ -22,7 +22,9 @@ fn operation_of(change: Change) -> Option<VersionOperation> {
         Change::FlagDelete => Some(VersionOperation::FLAG_DELETE),
         Change::Delta { wide: false } => Some(VersionOperation::DELTA),
         Change::Delta { wide: true } => Some(VersionOperation::DELTA64),
-        Change::Touch | Change::Lock | Change::CreateTree | Change::DeleteTree { .. } => None,
+        Change::Touch | Change::Lock | Change::ReadLock | Change::CreateTree | Change::DeleteTree { .. } => {
+            None
+        }
     }
 }
 
@@ -101,7 +103,7 @@ impl Core {
         let Some(version) = self.versions.get(index) else { return Ok(()) };
         let (slot, tree, change) = (version.slot, version.tree, version.change);
         match change {
-            Change::Touch | Change::Lock | Change::DeleteTree { .. } => {
+            Change::Touch | Change::Lock | Change::ReadLock | Change::DeleteTree { .. } => {
                 self.versions.remove(index);
                 return Ok(());
             }

@@ -27,6 +27,9 @@ pub(super) enum Change {
     Touch,
     /// Nothing but the right to change the node.
     Lock,
+    /// Keeps others from changing the node; not from doing the same.
+    #[doc(alias = "operReadLock")]
+    ReadLock,
     /// A tree that goes when its creation is undone.
     CreateTree,
     /// A tree that goes when nobody can see it any more; the root of the tree that gets its pages.
@@ -37,7 +40,12 @@ pub(super) enum Change {
 
 impl Change {
     const fn leaves_work(self) -> bool {
-        !matches!(self, Self::Insert | Self::Delta { .. } | Self::Touch | Self::Lock)
+        !matches!(self, Self::Insert | Self::Delta { .. } | Self::Touch | Self::Lock | Self::ReadLock)
+    }
+
+    /// Whether several transactions may do this to one node at the same time.
+    pub(super) const fn is_shared(self) -> bool {
+        matches!(self, Self::Delta { .. } | Self::ReadLock)
     }
 }
 
@@ -486,18 +494,17 @@ impl VersionStore {
         })
     }
 
-    /// Whether somebody else's change that the transaction does not see forbids it to change the node. Deltas do not
-    /// disturb one another.
-    #[doc(alias = "FVERActive")]
-    pub(super) fn conflicts(&self, newest: Option<u32>, reader: Reader, delta: bool) -> bool {
+    /// Whether somebody else's change that the transaction does not see forbids it to change the node. Deltas of one size, and
+    /// locks for reading, do not disturb one another: `beside` is such a change that is about to be made.
+    #[doc(alias = "FVERIWriteConflict")]
+    pub(super) fn conflicts(&self, newest: Option<u32>, reader: Reader, beside: Option<Change>) -> bool {
         for version in self.chain(newest) {
-            let is_delta = matches!(version.change, Change::Delta { .. });
             if version.is_seen_by(reader) {
                 // What is older than a write is seen by whoever sees the write.
-                if !is_delta && version.change != Change::Lock {
+                if !version.change.is_shared() && version.change != Change::Lock {
                     return false;
                 }
-            } else if !(delta && is_delta) {
+            } else if beside != Some(version.change) {
                 return true;
             }
         }
@@ -519,7 +526,7 @@ impl VersionStore {
         out.clear();
         out.extend_from_slice(data);
         for version in self.chain(Some(newest)) {
-            let delta = matches!(version.change, Change::Delta { .. } | Change::Lock);
+            let delta = version.change.is_shared() || version.change == Change::Lock;
             if version.is_seen_by(reader) {
                 // Under a delta that is seen there may be one that is not.
                 if delta {
@@ -537,7 +544,11 @@ impl VersionStore {
                 Change::Delta { wide } => {
                     add_to_counter(out, version.delta_offset.into(), version.delta.wrapping_neg(), wide);
                 }
-                Change::Touch | Change::Lock | Change::CreateTree | Change::DeleteTree { .. } => {}
+                Change::Touch
+                | Change::Lock
+                | Change::ReadLock
+                | Change::CreateTree
+                | Change::DeleteTree { .. } => {}
             }
         }
         exists

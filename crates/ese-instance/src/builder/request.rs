@@ -117,8 +117,8 @@ impl ColumnSpec {
             other => other,
         };
         let has_default = !request.default_value.is_empty();
-        let unclear = has(ColumnOptions::ENCRYPTED)
-            && (!long || has(ColumnOptions::MULTI_VALUED) || has_default);
+        let unclear =
+            has(ColumnOptions::ENCRYPTED) && (!long || has(ColumnOptions::MULTI_VALUED) || has_default);
         let known_page = code_page == 0 || matches!(code_page, 1200 | 1252);
         if known_page && unclear && !(has(ColumnOptions::COMPRESSED) && !long) {
             let what = "only single long values without default value are encrypted";
@@ -280,11 +280,8 @@ impl IndexSpec {
         let has = |option| options.contains(option);
         let mut spec = Self::new(name);
         spec.density = request.density;
-        spec.key_most = if has(O::KEY_MOST) {
-            u16::try_from(request.key_most).unwrap_or(u16::MAX)
-        } else {
-            KEY_MOST
-        };
+        spec.key_most =
+            if has(O::KEY_MOST) { u16::try_from(request.key_most).unwrap_or(u16::MAX) } else { KEY_MOST };
         if spec.key_most < KEY_MOST || spec.key_most > 2000 {
             return Err(bad(invalid, "the longest key is 255 bytes, or more as the page size allows"));
         }
@@ -343,7 +340,8 @@ impl IndexSpec {
             () if has(O::IGNORE_NULL) => spec.ignore_null(),
             () => spec,
         };
-        if has(O::IGNORE_FIRST_NULL | O::IGNORE_NULL) && !options.intersects(O::DISALLOW_NULL | O::IGNORE_ANY_NULL)
+        if has(O::IGNORE_FIRST_NULL | O::IGNORE_NULL)
+            && !options.intersects(O::DISALLOW_NULL | O::IGNORE_ANY_NULL)
         {
             spec = spec.ignore_first_null();
         }

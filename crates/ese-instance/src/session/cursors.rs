@@ -1,9 +1,8 @@
-//! What a session knows of its cursors: ends of its transactions concern them, and two of them may not replace one row.
+//! What a session knows of its cursors: ends of its transactions concern them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use ese_format::PageNumber;
 use parking_lot::Mutex;
 
 /// No update is being prepared.
@@ -22,9 +21,9 @@ pub(crate) struct CursorLink {
     lost_place: AtomicBool,
     /// The update is given up: the transaction in which it was prepared was rolled back.
     lost_update: AtomicBool,
+    /// Lowest level that was rolled back while an update was prepared around it.
+    lost_changes: AtomicU8,
     closed: AtomicBool,
-    /// Tree and bookmark of the row that is being replaced.
-    replaced: Mutex<Option<(u8, PageNumber, Vec<u8>)>>,
 }
 
 impl CursorLink {
@@ -48,18 +47,12 @@ impl CursorLink {
         self.lost_update.load(Ordering::Relaxed) && self.lost_update.swap(false, Ordering::Relaxed)
     }
 
-    /// The row that is being replaced through the cursor; none any more.
-    pub(crate) fn replaces(&self, row: Option<(u8, PageNumber, &[u8])>) {
-        let mut replaced = self.replaced.lock();
-        match (row, &mut *replaced) {
-            (None, _) => *replaced = None,
-            (Some((slot, root, bookmark)), Some(known)) => {
-                (known.0, known.1) = (slot, root);
-                known.2.clear();
-                known.2.extend_from_slice(bookmark);
-            }
-            (Some((slot, root, bookmark)), none) => *none = Some((slot, root, bookmark.to_vec())),
+    /// From which level on changes of long values for the update were rolled back, without the update; said once.
+    pub(crate) fn take_lost_changes(&self) -> Option<u8> {
+        if self.lost_changes.load(Ordering::Relaxed) == NO_LEVEL {
+            return None;
         }
+        Some(self.lost_changes.swap(NO_LEVEL, Ordering::Relaxed))
     }
 
     /// The cursor is gone.
@@ -82,33 +75,13 @@ impl SessionCursors {
             prepared: AtomicU8::new(NO_LEVEL),
             lost_place: AtomicBool::new(false),
             lost_update: AtomicBool::new(false),
+            lost_changes: AtomicU8::new(NO_LEVEL),
             closed: AtomicBool::new(false),
-            replaced: Mutex::new(None),
         });
         let mut links = self.links.lock();
         links.retain(|link| !link.closed.load(Ordering::Relaxed));
         links.push(Arc::clone(&link));
         link
-    }
-
-    /// Whether another cursor of the session is replacing the row.
-    #[doc(alias = "ErrRECSessionWriteConflict")]
-    pub(crate) fn is_replaced_elsewhere(
-        &self,
-        me: &CursorLink,
-        slot: u8,
-        root: PageNumber,
-        bookmark: &[u8],
-    ) -> bool {
-        let links = self.links.lock();
-        if links.len() < 2 {
-            return false;
-        }
-        links.iter().filter(|link| !std::ptr::eq(Arc::as_ptr(link), me)).any(|link| {
-            !link.closed.load(Ordering::Relaxed)
-                && link.prepared.load(Ordering::Relaxed) != NO_LEVEL
-                && link.replaced.lock().as_ref().is_some_and(|(s, r, b)| *s == slot && *r == root && b == bookmark)
-        })
     }
 
     /// A transaction of the application at `level` was committed: what was done in it belongs to the one around it.
@@ -134,6 +107,8 @@ impl SessionCursors {
             if prepared != NO_LEVEL && prepared >= level {
                 link.prepared.store(NO_LEVEL, Ordering::Relaxed);
                 link.lost_update.store(true, Ordering::Relaxed);
+            } else if prepared != NO_LEVEL {
+                link.lost_changes.fetch_min(level, Ordering::Relaxed);
             }
         }
     }

@@ -38,6 +38,7 @@
 
 mod call;
 mod commit;
+mod cursors;
 mod databases;
 mod idle;
 mod parameters;
@@ -46,6 +47,7 @@ mod transaction;
 
 pub(crate) use call::{SessionCallGuard, SessionInner};
 pub use commit::CommitFlags;
+pub(crate) use cursors::{CursorLink, SessionCursors};
 pub use idle::{IdleFlags, IdleStatus};
 pub use parameters::SessionParameterId;
 pub(crate) use parameters::SessionParameters;
@@ -87,6 +89,8 @@ pub(crate) struct SessionShared {
     /// Slots of the databases that its transaction has changed, a bit for each.
     changed: AtomicU8,
     ended: AtomicBool,
+    /// Its cursors, as far as ends of transactions concern them.
+    pub(crate) cursors: SessionCursors,
     inner: Mutex<SessionInner>,
 }
 
@@ -128,6 +132,7 @@ impl Instance {
                 level: AtomicU8::new(0),
                 changed: AtomicU8::new(0),
                 ended: AtomicBool::new(false),
+                cursors: SessionCursors::default(),
                 inner: Mutex::new(inner),
             })
         })?;

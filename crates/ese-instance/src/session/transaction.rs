@@ -80,7 +80,9 @@ impl Session {
     pub fn commit(&self, mode: CommitMode) -> Result<Option<CommitId>, InstanceError> {
         let (position, durable) = {
             let mut call = self.shared.enter(SessionCall::Ordinary)?;
+            let level = call.level();
             let position = call.commit()?;
+            self.shared.cursors.committed(level);
             let durable = match (position, &self.shared.log) {
                 (Some(position), Some(log)) if mode == CommitMode::Durable => log.flush_to(position),
                 _ => Ok(()),
@@ -99,14 +101,19 @@ impl Session {
         Ok(id.map(|(position, log)| CommitId { log_signature: log.signature(), position }))
     }
 
-    /// Rolls the innermost transaction back.
+    /// Rolls the innermost transaction back. Cursors that went somewhere in it stand before the first row; rows that were being
+    /// prepared in it are given up.
     ///
     /// # Errors
     /// Refused at the door; `Live`: not in a transaction, or it could not be taken back, which makes the instance
     /// unavailable.
     #[doc(alias = "JetRollback")]
     pub fn rollback(&self) -> Result<(), InstanceError> {
-        self.shared.enter(SessionCall::WindingDown)?.rollback()
+        let mut call = self.shared.enter(SessionCall::WindingDown)?;
+        let level = call.level();
+        call.rollback()?;
+        self.shared.cursors.rolled_back(level);
+        Ok(())
     }
 
     /// Rolls all levels back.
@@ -117,7 +124,9 @@ impl Session {
     pub fn rollback_all(&self) -> Result<(), InstanceError> {
         let mut call = self.shared.enter(SessionCall::WindingDown)?;
         loop {
+            let level = call.level();
             call.rollback()?;
+            self.shared.cursors.rolled_back(level);
             if call.level() == 0 {
                 return Ok(());
             }

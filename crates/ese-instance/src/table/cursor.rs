@@ -16,7 +16,7 @@ use super::tree::{Place, Reads, RowTree};
 use super::update::Prepared;
 use crate::database::AttachedDatabase;
 use crate::schema::IndexUse;
-use crate::session::SessionCallGuard;
+use crate::session::{CursorLink, SessionCallGuard};
 
 /// Where a cursor stands, as the engine's moves understand it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub(super) struct Range {
 pub(super) struct Cursor {
     pub(super) plan: Arc<TablePlan>,
     pub(super) location: Location,
+    /// Before the first or after the last entry of a secondary index, and on a row all the same.
+    pub(super) keeps_row: bool,
     /// The row: its bookmark, and its bytes as they were last read.
     pub(super) row: Place,
     /// Snapshot in which the row's bytes were read, while nothing can have changed them.
@@ -65,6 +67,10 @@ pub(super) struct Cursor {
     /// What the application stores beside the cursor.
     pub(super) storage: CursorStorage,
     pub(super) key_buffer: Vec<u8>,
+    /// Level of transactions at which the application made the call.
+    pub(super) level: u8,
+    /// What the session knows of the cursor; none for one that works inside a call.
+    pub(super) link: Option<Arc<CursorLink>>,
 }
 
 bitflags::bitflags! {
@@ -133,6 +139,7 @@ impl Cursor {
         Self {
             plan,
             location: Location::First,
+            keeps_row: false,
             row: Place::default(),
             fresh: None,
             index: None,
@@ -146,6 +153,45 @@ impl Cursor {
             buffers: LongValueBuffers::default(),
             storage: CursorStorage::default(),
             key_buffer: Vec::new(),
+            level: 0,
+            link: None,
+        }
+    }
+
+    /// Does what ends of transactions since the last call ask for.
+    pub(super) fn hear_session(&mut self) {
+        let Some(link) = &self.link else { return };
+        if link.take_lost_update() {
+            self.prepared = None;
+        }
+        if let (Some(level), Some(prepared)) = (link.take_lost_changes(), &mut self.prepared) {
+            prepared.edits.retain(|edit| edit.level < level);
+        }
+        if link.take_lost_place() {
+            self.leave_entry(Location::BeforeFirst);
+            self.fresh = None;
+        }
+    }
+
+    /// Leaves the entry of a secondary index, and not the row; without one the row.
+    pub(super) fn leave_entry(&mut self, location: Location) {
+        let on_row = self.location == Location::OnRow || self.keeps_row;
+        self.keeps_row = self.index.is_some() && on_row;
+        self.location = location;
+    }
+
+    /// Remembers at which level of transactions the cursor goes where it will stand.
+    #[doc(alias = "FUCBSetLevelNavigate")]
+    pub(super) fn note_navigation(&self) {
+        if let Some(link) = &self.link {
+            link.navigated(self.level);
+        }
+    }
+
+    /// The update is over.
+    pub(super) fn note_update_over(&self) {
+        if let Some(link) = &self.link {
+            link.prepared(None);
         }
     }
 
@@ -237,6 +283,7 @@ impl Cursor {
         };
         if found {
             self.location = Location::OnRow;
+            self.keeps_row = false;
         }
         Ok(found)
     }
@@ -254,14 +301,35 @@ impl Cursor {
     /// Goes to the first row when that was put off.
     #[doc(alias = "ErrDIRIRefresh")]
     pub(super) fn settle(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
-        if self.location == Location::First && !self.seek_place(call, &[], &[], SeekHow::First)? {
-            return Err(TableError::NoCurrentRecord);
+        if self.location == Location::First {
+            self.note_navigation();
+            if !self.seek_place(call, &[], &[], SeekHow::First)? {
+                return Err(TableError::NoCurrentRecord);
+            }
         }
         Ok(())
     }
 
     /// Fails unless the cursor stands on a row.
     pub(super) fn check_on_row(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        self.settle(call)?;
+        match self.location {
+            Location::OnRow => Ok(()),
+            Location::BeforeFirst | Location::AfterLast if self.keeps_row => Ok(()),
+            _ => Err(TableError::NoCurrentRecord),
+        }
+    }
+
+    /// Fails unless the cursor stands on a row and was there already: a first row that nobody has looked at does not count.
+    pub(super) fn check_was_on_row(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        if self.location == Location::First {
+            return Err(TableError::NoCurrentRecord);
+        }
+        self.check_on_row(call)
+    }
+
+    /// Fails unless the cursor stands on a row, and on an entry of the current index.
+    pub(super) fn check_on_entry(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
         self.settle(call)?;
         if self.location == Location::OnRow { Ok(()) } else { Err(TableError::NoCurrentRecord) }
     }
@@ -310,11 +378,12 @@ impl Cursor {
         call: &'a SessionCallGuard<'_>,
     ) -> Result<ValueSource<'a>> {
         let reads = Reads { trees: call.trees(), state: call.state()? };
-        Ok(ValueSource { reads, tree, chunk_size: plan.chunk_size, buffers })
+        Ok(ValueSource { reads, tree, chunk_size: plan.chunk_size, buffers, hidden: &[] })
     }
 
     fn leave(&mut self, location: Location) -> TableError {
         self.location = location;
+        self.keeps_row = false;
         TableError::NoCurrentRecord
     }
 

@@ -8,6 +8,7 @@ use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::ValueSource;
 use super::plan::TablePlan;
+use super::update::hidden_edits;
 use super::write::long_values_of;
 use crate::catalog::{ColumnDefinition, ColumnFlags};
 use crate::reader::{ColumnContent, PlainValues, column_content};
@@ -39,6 +40,9 @@ bitflags::bitflags! {
         /// Values that are stored apart are not read.
         #[doc(alias = "JET_bitEnumerateInRecordOnly")]
         const IN_RECORD_ONLY = 0x20_0000;
+        /// References to values that are stored apart; such values are refused, for references are not supported.
+        #[doc(alias = "JET_bitEnumerateAsRefIfNotInRecord")]
+        const AS_REFERENCE = 0x40_0000;
     }
 }
 
@@ -144,6 +148,10 @@ bitflags::bitflags! {
     }
 }
 
+/// Bytes that a node takes on its page beside key and data: its tag, and the length of its key.
+#[doc(alias = "cbInsertionOverhead")]
+const NODE: u64 = 4 + 2;
+
 /// How values are given out.
 struct Giving<'a> {
     flags: EnumerateFlags,
@@ -159,6 +167,9 @@ impl Giving<'_> {
         match value {
             TaggedValue::Separated(_) if self.flags.contains(EnumerateFlags::IN_RECORD_ONLY) => {
                 status = JetError::WRN_COLUMN_NOT_IN_RECORD;
+            }
+            TaggedValue::Separated(_) if self.flags.contains(EnumerateFlags::AS_REFERENCE) => {
+                return Err(TableError::flags());
             }
             TaggedValue::Separated(id) => {
                 let length = self.source.read(id, 0, self.most, |piece| data.extend_from_slice(piece))?;
@@ -264,7 +275,10 @@ impl Cursor {
         let bytes = if from_copy { self.copy.bytes() } else { self.row.data() };
         let view = RecordView::parse(bytes, plan.page_size)?;
         let tree = plan.long_values();
-        let source = Self::values(&mut self.buffers, &plan, tree.as_ref(), call)?;
+        let mut source = Self::values(&mut self.buffers, &plan, tree.as_ref(), call)?;
+        if !from_copy {
+            source.hidden = hidden_edits(self.prepared.as_ref());
+        }
         let mut giving = Giving { flags, most, source };
         let mut columns = Vec::new();
         let ignores = flags.contains(EnumerateFlags::IGNORE_DEFAULT);
@@ -289,6 +303,16 @@ impl Cursor {
                         continue;
                     }
                     content = None;
+                    if column.id.is_tagged() {
+                        let value = |&instance: &u32| EnumeratedValue {
+                            instance,
+                            status: JetError::WRN_COLUMN_DEFAULT,
+                            data: Vec::new(),
+                        };
+                        let values = wanted.instances.iter().map(value).collect();
+                        columns.push(EnumeratedColumn { values, ..status(JetError::SUCCESS) });
+                        continue;
+                    }
                 }
                 columns.push(giving.column(wanted.column, content, &wanted.instances)?);
             }
@@ -325,10 +349,7 @@ impl Cursor {
         if RecordSizeFlags::from_bits(flags.bits()).is_none() {
             return Err(TableError::flags());
         }
-        let from_copy = flags.contains(RecordSizeFlags::COPY);
-        if from_copy && self.prepared.is_none() {
-            return Err(TableError::UpdateNotPrepared);
-        }
+        let from_copy = flags.contains(RecordSizeFlags::COPY) && self.prepared.is_some();
         if !from_copy {
             self.read_row(call)?;
         }
@@ -339,6 +360,9 @@ impl Cursor {
         let view = RecordView::parse(bytes, plan.page_size)?;
         let tree = plan.long_values();
         let mut source = Self::values(&mut self.buffers, &plan, tree.as_ref(), call)?;
+        if !from_copy {
+            source.hidden = hidden_edits(self.prepared.as_ref());
+        }
         let mut stored = 0;
         for column in plan.table().columns.iter().filter(|c| !c.is_deleted()) {
             let length = if column.id.is_fixed() {
@@ -371,17 +395,16 @@ impl Cursor {
                 match value {
                     TaggedValue::Separated(id) => {
                         sum.long_values += 1;
-                        stored += value.stored_len();
-                        sum.data += value.stored_len() as u64;
-                        sum.data_compressed += value.stored_len() as u64;
                         if flags.contains(RecordSizeFlags::LOCAL) {
                             continue;
                         }
                         let root = source.root(id)?;
                         sum.long_value_data += u64::from(root.size);
                         let chunks = u64::from(root.size.div_ceil(plan.chunk_size));
-                        let key = id.key().len() as u64;
-                        sum.long_value_overhead += key + 8 + chunks * (key + 4);
+                        let root_len = root.encode().len() as u64;
+                        sum.long_value_overhead += NODE + id.key().len() as u64 + root_len;
+                        // The engine takes the key of the row for that of each piece.
+                        sum.long_value_overhead += chunks * (NODE + self.row.key().len() as u64);
                     }
                     value => {
                         let plain = source.len(value)? as u64;
@@ -402,8 +425,12 @@ impl Cursor {
             }
             sum.multi_values += u64::from(u32::try_from(count).unwrap_or(0_u32).saturating_sub(1));
         }
-        sum.overhead += (bytes.len() - stored.min(bytes.len())) as u64;
-        sum.key += self.row.key().len() as u64;
+        sum.overhead += NODE + (bytes.len() - stored.min(bytes.len())) as u64;
+        let is_new = self.prepared.as_ref().is_some_and(|prepared| prepared.kind.is_insert());
+        if !is_new || !from_copy && flags.contains(RecordSizeFlags::LOCAL) {
+            sum.overhead += self.row.key().len() as u64;
+            sum.key += self.row.key().len() as u64;
+        }
         if !flags.contains(RecordSizeFlags::LOCAL) {
             for id in long_values_of(&view)? {
                 sum.long_value_data_compressed += self.stored_size(call, &plan, id)? as u64;

@@ -27,12 +27,32 @@ pub(super) struct LongValueBuffers {
     key: Vec<u8>,
 }
 
+/// A node of a long value as it was before a row that is being prepared changed it.
+#[derive(Clone, Debug)]
+pub(super) struct LongValueEdit {
+    id: LongValueId,
+    /// Of a piece; none for the root.
+    offset: Option<u32>,
+    /// Its bytes as stored; none when it was not there.
+    before: Option<Vec<u8>>,
+    /// Level of transactions at which it was changed.
+    pub(super) level: u8,
+}
+
+/// What a node was before the first of `edits` changed it; `None` when they did not.
+fn before<'a>(edits: &'a [LongValueEdit], id: LongValueId, offset: Option<u32>) -> Option<Option<&'a [u8]>> {
+    let edit = edits.iter().find(|edit| edit.id == id && edit.offset == offset)?;
+    Some(edit.before.as_deref())
+}
+
 /// Reads the plain bytes of values: as they are, decompressed, or from the tree of long values.
 pub(super) struct ValueSource<'a> {
     pub(super) reads: Reads<'a>,
     pub(super) tree: Option<&'a RowTree>,
     pub(super) chunk_size: u32,
     pub(super) buffers: &'a mut LongValueBuffers,
+    /// Changes that are not to be seen: those of a row that is being prepared, for whoever reads the row itself.
+    pub(super) hidden: &'a [LongValueEdit],
 }
 
 /// Compresses as the engine does; `None` when nothing is gained.
@@ -58,6 +78,9 @@ impl ValueSource<'_> {
     pub(super) fn root(&mut self, id: LongValueId) -> Result<LongValueRoot> {
         let tree =
             self.tree.ok_or(TableError::LongValue { id: id.0, what: "the table has no long values" })?;
+        if let Some(Some(root)) = before(self.hidden, id, None) {
+            return Ok(LongValueRoot::decode(root)?);
+        }
         push_key(&mut self.buffers.key, id, None);
         if !tree.get(&self.reads, &self.buffers.key, &mut self.buffers.chunk)? {
             return Err(TableError::LongValue { id: id.0, what: "its root is missing" });
@@ -70,7 +93,10 @@ impl ValueSource<'_> {
         push_key(&mut self.buffers.key, id, Some(offset));
         let expected = (size - offset).min(self.chunk_size) as usize;
         let tree = *self.tree(id)?;
-        if !tree.get(&self.reads, &self.buffers.key, &mut self.buffers.chunk)? {
+        if let Some(Some(chunk)) = before(self.hidden, id, Some(offset)) {
+            self.buffers.chunk.clear();
+            self.buffers.chunk.extend_from_slice(chunk);
+        } else if !tree.get(&self.reads, &self.buffers.key, &mut self.buffers.chunk)? {
             return Err(TableError::LongValue { id: id.0, what: "a chunk is missing" });
         }
         let LongValueBuffers { chunk, plain, .. } = &mut *self.buffers;
@@ -161,6 +187,8 @@ pub(super) struct LongValueWriter<'a> {
     pub(super) tree: &'a RowTree,
     pub(super) chunk_size: u32,
     pub(super) buffers: &'a mut LongValueBuffers,
+    /// Where what changes is noted, for a row that may be given up.
+    pub(super) edits: Option<&'a mut Vec<LongValueEdit>>,
 }
 
 impl LongValueWriter<'_> {
@@ -170,7 +198,36 @@ impl LongValueWriter<'_> {
             tree: Some(self.tree),
             chunk_size: self.chunk_size,
             buffers: self.buffers,
+            hidden: &[],
         }
+    }
+
+    /// Notes what a node is before it changes.
+    fn note(&mut self, id: LongValueId, offset: Option<u32>) -> Result<()> {
+        let Some(edits) = &mut self.edits else { return Ok(()) };
+        let key = LongValueKey { id, offset }.encode();
+        let reads = Reads { trees: self.trees, state: self.state };
+        let found = self.tree.get(&reads, &key, &mut self.buffers.chunk)?;
+        let before = found.then(|| self.buffers.chunk.clone());
+        // Each change is a level of its own, inside the application's.
+        edits.push(LongValueEdit { id, offset, before, level: self.state.level().saturating_sub(1) });
+        Ok(())
+    }
+
+    /// Makes the nodes what they were before these changes.
+    pub(super) fn take_back(&mut self, edits: &[LongValueEdit]) -> Result<()> {
+        for edit in edits.iter().rev() {
+            let key = LongValueKey { id: edit.id, offset: edit.offset }.encode();
+            let reads = Reads { trees: self.trees, state: self.state };
+            let is_there = self.tree.get(&reads, &key, &mut self.buffers.chunk)?;
+            match &edit.before {
+                Some(bytes) if is_there => self.tree.replace(self.trees, self.state, &key, bytes)?,
+                Some(bytes) => self.tree.insert(self.trees, self.state, &key, bytes)?,
+                None if is_there => self.tree.delete(self.trees, self.state, &key, &[])?,
+                None => {}
+            }
+        }
+        Ok(())
     }
 
     /// The root of a long value.
@@ -182,16 +239,19 @@ impl LongValueWriter<'_> {
         let key = LongValueKey { id, offset: Some(offset) }.encode();
         // A chunk that is shorter than what it stands for is a compressed one.
         let packed = if compress { compressed(data) } else { None };
+        self.note(id, Some(offset))?;
         self.tree.insert(self.trees, self.state, &key, packed.as_deref().unwrap_or(data))
     }
 
     fn replace_chunk(&mut self, id: LongValueId, offset: u32, data: &[u8], compress: bool) -> Result<()> {
         let key = LongValueKey { id, offset: Some(offset) }.encode();
         let packed = if compress { compressed(data) } else { None };
+        self.note(id, Some(offset))?;
         self.tree.replace(self.trees, self.state, &key, packed.as_deref().unwrap_or(data))
     }
 
     fn replace_root(&mut self, id: LongValueId, root: &LongValueRoot) -> Result<()> {
+        self.note(id, None)?;
         self.tree.replace(self.trees, self.state, &id.key(), &root.encode())
     }
 
@@ -318,6 +378,7 @@ impl LongValueWriter<'_> {
         }
         while offset < old {
             let key = LongValueKey { id, offset: Some(offset) }.encode();
+            self.note(id, Some(offset))?;
             self.tree.delete(self.trees, self.state, &key, &[])?;
             match offset.checked_add(size) {
                 Some(next) => offset = next,

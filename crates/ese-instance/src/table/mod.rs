@@ -96,12 +96,14 @@ impl Database {
         let wide = self.attached.version().supports_long_value_id_64();
         let plan = TablePlan::new(schema, self.attached.page_size(), wide);
         drop(call);
+        let mut cursor = Cursor::new(Arc::new(plan));
+        cursor.link = Some(self.session.cursors.add());
         Ok(Table {
             session: Arc::clone(&self.session),
             database: Some(Arc::clone(&self.attached)),
             opened: Some(opened),
             temporary: None,
-            cursor: Cursor::new(Arc::new(plan)),
+            cursor,
         })
     }
 }
@@ -132,7 +134,17 @@ impl Table {
         if let Some(database) = &self.database {
             self.cursor.refresh_plan(&mut call, database)?;
         }
+        self.cursor.level = call.level();
+        self.cursor.hear_session();
         act(&mut self.cursor, &mut call)
+    }
+
+    /// As [`call`](Self::call), for calls that go somewhere.
+    fn go<R>(&mut self, act: impl FnOnce(&mut Cursor, &mut SessionCallGuard<'_>) -> Result<R>) -> Result<R> {
+        self.call(|cursor, call| {
+            cursor.note_navigation();
+            act(cursor, call)
+        })
     }
 
     /// Whether rows may be changed through this cursor.
@@ -160,6 +172,7 @@ impl Table {
         }
         let mut cursor = Cursor::new(Arc::clone(&self.cursor.plan));
         cursor.location = Location::First;
+        cursor.link = self.cursor.link.as_ref().map(|_| self.session.cursors.add());
         let temporary = self.duplicate_temporary()?;
         Ok(Self {
             session: Arc::clone(&self.session),
@@ -210,7 +223,7 @@ impl Table {
     pub fn move_first(&mut self) -> Result<()> {
         self.allow(TableCall::Move)?;
         self.end_insertion(true)?;
-        self.call(Cursor::move_first)
+        self.go(Cursor::move_first)
     }
 
     /// Moves to the last row of the current index, and takes a range away.
@@ -221,7 +234,7 @@ impl Table {
     pub fn move_last(&mut self) -> Result<()> {
         self.allow(TableCall::Move)?;
         self.end_insertion(true)?;
-        self.call(Cursor::move_last)
+        self.go(Cursor::move_last)
     }
 
     /// Moves to the next row.
@@ -258,7 +271,7 @@ impl Table {
             self.end_insertion(rows > 0)?;
             self.allow(kind)?;
         }
-        self.call(|cursor, call| cursor.move_by(call, rows, to_other_keys))
+        self.go(|cursor, call| cursor.move_by(call, rows, to_other_keys))
     }
 
     /// Adds a segment to the search key of the current index.
@@ -283,7 +296,7 @@ impl Table {
             self.check_sorted_rows()?;
             self.allow(TableCall::Seek)?;
         }
-        self.call(|cursor, call| cursor.seek(call, flags))
+        self.go(|cursor, call| cursor.seek(call, flags))
     }
 
     /// Limits moves by the search key, which is used up.
@@ -319,10 +332,14 @@ impl Table {
     pub fn set_current_index(&mut self, name: Option<&str>) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
-            cursor.set_current_index(call, name)?;
             cursor.cancel_for_move(call)?;
-            cursor.range = None;
+            if let Err(error) = cursor.set_current_index(call, name) {
+                // The order before is gone, unless it is that of the rows.
+                cursor.set_current_index(call, None)?;
+                return Err(error);
+            }
             cursor.location = Location::First;
+            cursor.keeps_row = false;
             Ok(())
         })
     }
@@ -337,9 +354,19 @@ impl Table {
     pub fn set_current_index_no_move(&mut self, name: Option<&str>, instance: u32) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
-            cursor.check_on_row(call)?;
+            cursor.cancel_for_move(call)?;
+            if let Err(error) = cursor.check_was_on_row(call) {
+                if name.is_some_and(|name| !name.is_empty()) {
+                    cursor.set_current_index(call, name)?;
+                }
+                return Err(error);
+            }
             let bookmark = cursor.row.key().to_vec();
-            cursor.set_current_index(call, name)?;
+            if let Err(error) = cursor.set_current_index(call, name) {
+                cursor.set_current_index(call, None)?;
+                return Err(error);
+            }
+            cursor.note_navigation();
             cursor.goto_bookmark(call, &bookmark, instance.max(1) as usize)
         })
     }
@@ -352,7 +379,7 @@ impl Table {
     pub fn bookmark(&mut self) -> Result<Vec<u8>> {
         self.allow(TableCall::Bookmark)?;
         self.call(|cursor, call| {
-            cursor.check_on_row(call)?;
+            cursor.check_was_on_row(call)?;
             Ok(cursor.bookmark_here())
         })
     }
@@ -365,7 +392,7 @@ impl Table {
     #[doc(alias = "JetGotoBookmark")]
     pub fn goto_bookmark(&mut self, bookmark: &[u8]) -> Result<()> {
         self.allow(TableCall::Bookmark)?;
-        self.call(|cursor, call| cursor.goto_bookmark(call, bookmark, 1))
+        self.go(|cursor, call| cursor.goto_bookmark(call, bookmark, 1))
     }
 
     /// Key and bookmark of the current entry of a secondary index.
@@ -379,7 +406,10 @@ impl Table {
             if cursor.index.is_none() {
                 return Err(TableError::NoCurrentIndex);
             }
-            cursor.check_on_row(call)?;
+            cursor.check_on_entry(call)?;
+            if !cursor.at_place(call, |tree, reads, place| tree.refresh(reads, place))? {
+                return Err(TableError::RecordDeleted);
+            }
             Ok((cursor.entry.key().to_vec(), cursor.entry.data().to_vec()))
         })
     }
@@ -398,7 +428,7 @@ impl Table {
         permit_virtual: bool,
     ) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
-        self.call(|cursor, call| cursor.goto_entry(call, key, bookmark, permit_virtual))
+        self.go(|cursor, call| cursor.goto_entry(call, key, bookmark, permit_virtual))
     }
 
     /// The key of the current row in the current index.
@@ -413,7 +443,7 @@ impl Table {
             return Ok(Vec::new());
         }
         self.call(|cursor, call| {
-            cursor.check_on_row(call)?;
+            cursor.check_on_entry(call)?;
             cursor.key_here(call)
         })
     }
@@ -545,12 +575,11 @@ impl Table {
             }
             cursor.check_updatable(call, updatable)?;
             cursor.check_on_row(call)?;
-            cursor.lock_row(call)
+            deleted_is_locked(cursor.lock_row(call))
         })
     }
 
-    /// Makes sure that nobody has changed the current row since the transaction began. With snapshots that is all there is
-    /// to a lock for reading: the row is not kept from being changed.
+    /// Keeps others from changing the current row until the transaction ends. Others may do the same.
     ///
     /// # Errors
     /// As [`lock_for_write`](Self::lock_for_write).
@@ -561,7 +590,8 @@ impl Table {
             if call.level() == 0 {
                 return Err(ese_btree::live::LiveError::NotInTransaction.into());
             }
-            cursor.read_row(call)
+            cursor.check_on_row(call)?;
+            deleted_is_locked(cursor.lock_row_for_reading(call))
         })
     }
 
@@ -661,9 +691,21 @@ impl Table {
     #[doc(alias = "JetCloseTable")]
     pub fn close(mut self) -> Result<()> {
         if self.cursor.prepared.is_some() {
-            self.cancel_update()?;
+            match self.cancel_update() {
+                // It went with a transaction.
+                Err(TableError::UpdateNotPrepared) => {}
+                cancelled => cancelled?,
+            }
         }
         Ok(())
+    }
+}
+
+/// A row that is gone is nobody's: to lock it is no error.
+fn deleted_is_locked(locked: Result<()>) -> Result<()> {
+    match locked {
+        Err(TableError::RecordDeleted) => Ok(()),
+        other => other,
     }
 }
 
@@ -672,6 +714,9 @@ impl Drop for Table {
         // Long values of a row that was never written.
         if self.cursor.prepared.is_some() {
             let _ = self.call(Cursor::cancel);
+        }
+        if let Some(link) = &self.cursor.link {
+            link.close();
         }
         self.close_temporary();
     }

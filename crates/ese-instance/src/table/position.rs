@@ -140,6 +140,6 @@ impl Table {
     #[doc(alias = "JetGotoPosition")]
     pub fn goto_position(&mut self, position: RecordPosition) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
-        self.call(|cursor, call| cursor.goto_position(call, position))
+        self.go(|cursor, call| cursor.goto_position(call, position))
     }
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ese_format::{ColumnId, JetError, KeyParts, LongValueKey, RecordView, TaggedValue};
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Location};
 use super::error::{Result, TableError, TableStatus};
 use super::plan::{PlanIndex, TablePlan};
 use super::tree::{Place, Reads};
-use super::update::PrepareKind;
+use super::update::{PrepareKind, hidden_edits};
 use crate::catalog::{ColumnDefinition, ColumnFlags};
 use crate::reader::{ColumnContent, column_content};
 use crate::session::SessionCallGuard;
@@ -180,15 +180,21 @@ impl Cursor {
         }
         let done = |status, length| Retrieved { status, length, instance: options.instance, column: id };
         if flags.contains(RetrieveFlags::PAGE_NUMBER) {
-            return self.page_number(call, flags, out).map(|length| done(TableStatus::Done, length));
+            let retrieved =
+                self.page_number(call, flags, out).map(|length| done(TableStatus::Done, length))?;
+            return Ok(Retrieved { column: 0, ..retrieved });
         }
         if flags.contains(RetrieveFlags::INTRINSIC_ROOM) {
-            let room = self.copy.limit().saturating_sub(self.copy.bytes().len());
-            let room = u32::try_from(room).unwrap_or(u32::MAX).to_le_bytes();
             if flags != RetrieveFlags::INTRINSIC_ROOM {
                 return Err(TableError::flags());
             }
-            return number(&room, out).map(|length| done(TableStatus::Done, length));
+            if prepared.is_none() {
+                return Err(TableError::UpdateNotPrepared);
+            }
+            let room = self.intrinsic_room(id, instance)?;
+            let room = u32::try_from(room).unwrap_or(u32::MAX).to_le_bytes();
+            let retrieved = number(&room, out).map(|length| done(TableStatus::Done, length))?;
+            return Ok(Retrieved { column: 0, ..retrieved });
         }
         if flags.contains(RetrieveFlags::PHYSICAL_SIZE) {
             if !(RetrieveFlags::PHYSICAL_SIZE | RetrieveFlags::COPY).contains(flags) {
@@ -206,7 +212,20 @@ impl Cursor {
         }
         if flags.intersects(RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK) {
             let plan = Arc::clone(&self.plan);
-            instance = self.instance_in_index(call, &plan, id, flags, instance)?;
+            let (_, column) = plan.column(id)?;
+            let multi_valued = column.flags.contains(ColumnFlags::MULTI_VALUED);
+            if flags.contains(RetrieveFlags::FROM_PRIMARY_BOOKMARK) && multi_valued {
+                return Err(TableError::ColumnNotFound { id });
+            }
+            if self.index.is_none() && self.location == Location::First {
+                // Where nobody has looked yet the row is read.
+                instance = 1;
+            } else {
+                if self.index.is_none() || flags.contains(RetrieveFlags::FROM_PRIMARY_BOOKMARK) {
+                    self.check_on_row(call)?;
+                }
+                instance = self.instance_in_index(call, &plan, id, flags, instance)?;
+            }
         }
         let mut column_id = id;
         let place = if id == 0 { None } else { Some(self.plan.column(id)?.0) };
@@ -218,6 +237,15 @@ impl Cursor {
         let definition = place.and_then(|place| Some((place, plan.table().columns.get(place)?)));
         let bytes = if from_copy { self.copy.bytes() } else { self.row.data() };
         let view = RecordView::parse(bytes, plan.page_size)?;
+        if let Some((_, column)) = definition
+            && column.id.is_fixed()
+            && column.flags.contains(ColumnFlags::ESCROW_UPDATE)
+            && !from_copy
+            && out.len() < column.slot_size()
+        {
+            let what = "no room for the counter";
+            return Err(TableError::refused(what, JetError::INVALID_BUFFER_SIZE));
+        }
         let found = match definition {
             Some((place, column)) => find(plan, &view, place, column, instance, flags)?,
             None => {
@@ -225,19 +253,20 @@ impl Cursor {
                     let what = "columns are counted from 1";
                     return Err(TableError::refused(what, JetError::BAD_ITAG_SEQUENCE));
                 }
-                let (column, number, found) = scan_tagged(plan, &view, instance, flags)?;
+                let (column, found) = scan_tagged(plan, &view, instance, flags)?;
                 column_id = column;
-                instance = number;
                 found
             }
         };
         let result = |status, length| Retrieved { status, length, instance, column: column_id };
         let by_id = flags.intersects(RetrieveFlags::LONG_ID | RetrieveFlags::REFERENCE_COUNT);
         let offset = options.offset as usize;
+        let no_id = Retrieved { status: TableStatus::Null, length: 0, instance, column: 0 };
         let value = match found {
+            Found::Null if by_id => return Ok(no_id),
             Found::Null => return Ok(result(TableStatus::Null, 0)),
             Found::Bytes(_) | Found::Long(TaggedValue::Plain(_) | TaggedValue::Compressed(_)) if by_id => {
-                return Ok(result(TableStatus::Null, 0));
+                return Ok(no_id);
             }
             Found::Bytes(bytes) if flags.contains(RetrieveFlags::PHYSICAL_SIZE) => {
                 return Ok(result(TableStatus::Done, bytes.len()));
@@ -250,6 +279,9 @@ impl Cursor {
         };
         let tree = plan.long_values();
         let mut source = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
+        if !from_copy {
+            source.hidden = hidden_edits(self.prepared.as_ref());
+        }
         match value {
             TaggedValue::Plain(bytes) | TaggedValue::Compressed(bytes)
                 if flags.contains(RetrieveFlags::PHYSICAL_SIZE) =>
@@ -303,6 +335,37 @@ impl Cursor {
                 Ok(result(status, length))
             }
         }
+    }
+
+    /// How many bytes a value of the row being prepared may get before long ones have to go elsewhere; of a fixed column its
+    /// size, or nothing.
+    #[doc(alias = "ErrRECIGetIntrinsicAvail")]
+    fn intrinsic_room(&self, id: u32, instance: u32) -> Result<usize> {
+        let plan = &*self.plan;
+        let (_, column) = plan.column(id)?;
+        let view = self.copy.view()?;
+        let left = self.copy.limit().saturating_sub(self.copy.bytes().len());
+        if column.id.is_fixed() {
+            let (start, size) = (usize::from(column.record_offset.unwrap_or_default()), column.slot_size());
+            let end = view.fixed_values_end() + usize::from(view.last_fixed()).div_ceil(8);
+            return Ok(if start < end || (start + size).saturating_sub(end) < left { size } else { 0 });
+        }
+        if column.id.is_variable() {
+            let missing = usize::from(column.id.0).saturating_sub(usize::from(view.last_variable()));
+            return Ok(left.saturating_sub(2 * missing));
+        }
+        let target = plan.target(column);
+        let found = view.tagged(target.column, target.from_template)?;
+        let value = match (&found, (instance as usize).checked_sub(1)) {
+            (Some(tagged), Some(number)) => tagged.values().nth(number).transpose()?,
+            _ => None,
+        };
+        if matches!(value, Some(TaggedValue::Separated(_))) {
+            let what = "the value is stored apart";
+            return Err(TableError::refused(what, JetError::SEPARATED_LONG_VALUE));
+        }
+        let entry = if value.is_none() { 4 } else { 0 };
+        Ok(left.saturating_sub(entry + usize::from(column.kind.is_long_value())))
     }
 
     fn page_number(
@@ -379,9 +442,14 @@ impl Cursor {
             return Err(TableError::Column { column: id, what: "only substrings are indexed", error });
         }
         if secondary.is_none() || primary || !column.flags.contains(ColumnFlags::MULTI_VALUED) {
-            self.check_on_row(call)?;
+            if primary {
+                self.check_on_row(call)?;
+            } else {
+                self.check_on_entry(call)?;
+            }
             return Ok(if secondary.is_none() || primary { 1 } else { instance.max(1) });
         }
+        self.check_on_entry(call)?;
         self.read_row(call)?;
         self.matching_instance(call, plan, index)
     }
@@ -394,6 +462,7 @@ impl Cursor {
     ) -> Result<u32> {
         let tree = plan.long_values();
         let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
+        values.hidden = hidden_edits(self.prepared.as_ref());
         let row = RecordView::parse(self.row.data(), plan.page_size)?;
         let mut key = Vec::new();
         let mut instance = 1;
@@ -469,6 +538,10 @@ fn find<'a>(
     flags: RetrieveFlags,
 ) -> Result<Found<'a>> {
     let long = column.kind.is_long_value();
+    if instance == 0 && column.id.is_tagged() {
+        let what = "values are counted from 1";
+        return Err(TableError::refused(what, JetError::BAD_ITAG_SEQUENCE));
+    }
     Ok(match column_content(plan.table(), view, place)? {
         None => Found::Null,
         Some(ColumnContent::Value(value)) => Found::Bytes(value),
@@ -496,14 +569,14 @@ fn find<'a>(
     })
 }
 
-/// Value number `wanted` of all values of tagged columns: its column, its number there.
+/// Value number `wanted` of all values of tagged columns, and its column.
 #[doc(alias = "ErrRECIScanTaggedColumns")]
 fn scan_tagged<'a>(
     plan: &'a TablePlan,
     view: &RecordView<'a>,
     wanted: u32,
     flags: RetrieveFlags,
-) -> Result<(u32, u32, Found<'a>)> {
+) -> Result<(u32, Found<'a>)> {
     let mut left = wanted;
     let tagged = |column: &ColumnDefinition| column.id >= ColumnId(*ColumnId::TAGGED.start());
     for (place, column) in plan.table().columns.iter().enumerate().filter(|(_, c)| tagged(c)) {
@@ -515,9 +588,9 @@ fn scan_tagged<'a>(
             Some(_) => 1,
         };
         if left <= values {
-            return Ok((column.api_id(), left, find(plan, view, place, column, left, flags)?));
+            return Ok((column.api_id(), find(plan, view, place, column, left, flags)?));
         }
         left -= values;
     }
-    Ok((0, 0, Found::Null))
+    Ok((0, Found::Null))
 }

@@ -45,6 +45,7 @@ impl Cursor {
         }
         self.cancel_for_move(call)?;
         self.range = None;
+        self.keeps_row = false;
         let mut key = replaced(std::mem::take(&mut self.key_buffer), self.search_key.key());
         self.search_key.reset();
         let outcome = if self.plan.sorted {
@@ -139,7 +140,17 @@ impl Cursor {
         });
         self.search_key.reset();
         let result = match self.settle(call) {
-            Ok(()) if matches!(self.location, Location::OnRow | Location::OnKey) => self.check_range(call),
+            Ok(()) if self.location == Location::OnRow => {
+                let checked = self.check_range(call);
+                // The row stays, if its entry does not.
+                self.keeps_row = checked.is_err() && self.index.is_some();
+                checked
+            }
+            Ok(()) if self.location == Location::OnKey => {
+                let upper = flags.contains(RangeFlags::UPPER_LIMIT);
+                self.location = if upper { Location::AfterLast } else { Location::BeforeFirst };
+                Err(TableError::NoCurrentRecord)
+            }
             Ok(()) => Err(TableError::NoCurrentRecord),
             Err(error) => Err(error),
         };
@@ -189,6 +200,7 @@ impl Cursor {
         self.range = None;
         self.search_key.clear();
         self.location = Location::BeforeFirst;
+        self.keeps_row = false;
         self.fresh = None;
         Ok(())
     }
@@ -222,6 +234,8 @@ impl Cursor {
         self.location = Location::OnRow;
         let Some(index) = self.index.and_then(|place| plan.secondary.get(place)) else { return Ok(()) };
         let mut key = std::mem::take(&mut self.key_buffer);
+        // Only an index of several values of one column has entries to choose from.
+        let instance = if index.keys.is_single() { 1 } else { instance };
         let found = self.entry_key(call, index, instance, &mut key);
         let outcome = match found {
             Ok(true) => {
@@ -235,15 +249,18 @@ impl Cursor {
                 if there {
                     Ok(())
                 } else {
-                    self.location = Location::BeforeFirst;
+                    self.leave_entry(Location::BeforeFirst);
                     Err(TableError::NoCurrentRecord)
                 }
             }
             Ok(false) => {
-                self.location = Location::BeforeFirst;
+                self.leave_entry(Location::BeforeFirst);
                 Err(TableError::NoCurrentRecord)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.leave_entry(Location::BeforeFirst);
+                Err(error)
+            }
         };
         self.key_buffer = key;
         outcome
@@ -304,6 +321,7 @@ impl Cursor {
         if !index.tree.refresh(&reads, &mut self.entry)? {
             self.entry.set(key, data);
             self.location = if permit_virtual { Location::OnKey } else { Location::BeforeFirst };
+            self.keeps_row = false;
             return Err(TableError::RecordDeleted);
         }
         self.row.set(self.entry.data(), &[]);

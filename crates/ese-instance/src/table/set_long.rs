@@ -22,8 +22,6 @@ use crate::session::SessionCallGuard;
 /// Longest long value that is kept in the row while the row fits.
 #[doc(alias = "cbLVIntrinsicMost")]
 const MOST_INTRINSIC: usize = 1023;
-/// Long values of at most this size are copied before they are changed, so that the row keeps its old value until the update.
-const MOST_COPIED: u32 = 1 << 16;
 
 /// What is done to a long value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -260,7 +258,7 @@ impl Cursor {
         let id = nested(call, |call| {
             let id = next_id(call, plan, &tree)?;
             let (trees, state) = call.parts()?;
-            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None };
             writer.create(id, value, compress)?;
             copy.set_tagged(target, instance, Some(TaggedValue::Separated(id)))?;
             Ok(id)
@@ -360,12 +358,13 @@ impl Cursor {
         let (buffers, chunk_size) = (&mut self.buffers, plan.chunk_size);
         nested(call, |call| {
             let (trees, state) = call.parts()?;
-            LongValueWriter { trees, state, tree: &tree, chunk_size, buffers }.dereference(*id)
+            LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None }.dereference(*id)
         })
     }
 
-    /// Changes a part of a value that is stored apart. One that others refer to, or that the row still has as it is stored,
-    /// is copied first, unless it is large and only made longer.
+    /// Changes a part of a value that is stored apart, where it is. One that other rows refer to, or a row that is to go, is
+    /// copied first.
+    #[doc(alias = "ErrRECAOSeparateLV")]
     fn change_separated(
         &mut self,
         call: &mut SessionCallGuard<'_>,
@@ -378,18 +377,14 @@ impl Cursor {
         };
         let Some(prepared) = &mut self.prepared else { return Err(TableError::UpdateNotPrepared) };
         let own = prepared.created.contains(&id);
-        let known = prepared.appended.iter().any(|(appended, _)| *appended == id);
         let replaces = matches!(prepared.kind, PrepareKind::Replace | PrepareKind::ReplaceNoLock);
-        let indexed = plan
-            .primary
-            .iter()
-            .chain(&plan.secondary)
-            .any(|index| index.keys.places().any(|p| p == set.place));
         let (copy, buffers, chunk_size) = (&mut self.copy, &mut self.buffers, plan.chunk_size);
         let (column, options) = (set.column, set.options);
-        let (new, shared, old_size) = nested(call, |call| {
+        let edits_before = prepared.edits.len();
+        let edits = &mut prepared.edits;
+        let outcome = nested(call, |call| {
             let (trees, state) = call.parts()?;
-            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None };
             let root = writer.root(id)?;
             let size = u64::from(root.size);
             let end = u64::from(options.offset) + set.length as u64;
@@ -405,22 +400,13 @@ impl Cursor {
                 let what = "the value ends before the offset";
                 return Err(column_error(column, what, JetError::COLUMN_NO_CHUNK));
             }
-            let only_longer = match set.operation {
-                Operation::Append => true,
-                Operation::Overwrite | Operation::OverwriteAndResize => u64::from(options.offset) == size,
-                _ => new_size >= size,
-            };
-            let in_place = own
-                || root.reference_count == 1
-                    && replaces
-                    && !indexed
-                    && only_longer
-                    && (known || root.size > MOST_COPIED);
+            let in_place = own || root.reference_count == 1 && replaces;
             let mut target_id = id;
+            writer.edits = (in_place && !own).then_some(edits);
             if !in_place {
                 target_id = next_id(call, plan, &tree)?;
                 let (trees, state) = call.parts()?;
-                writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+                writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None };
                 writer.copy(id, target_id)?;
             }
             match set.operation {
@@ -438,15 +424,17 @@ impl Cursor {
             if target_id != id {
                 copy.set_tagged(&set.target, options.instance, Some(TaggedValue::Separated(target_id)))?;
             }
-            Ok((target_id, root.reference_count > 1, root.size))
-        })?;
+            Ok(target_id)
+        });
+        if outcome.is_err() {
+            prepared.edits.truncate(edits_before);
+        }
+        let new = outcome?;
         if new != id {
             prepared.created.push(new);
-        } else if !own && !known {
-            prepared.appended.push((id, old_size));
         }
         self.mark(set.place);
-        Ok(if shared { TableStatus::CopiedLongValue } else { TableStatus::Done })
+        Ok(TableStatus::Done)
     }
 }
 

@@ -9,7 +9,7 @@ use super::auto_increment::next_auto_increment;
 use super::callbacks::TableEvent;
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
-use super::long_values::LongValueWriter;
+use super::long_values::{LongValueEdit, LongValueWriter};
 use super::plan::{PlanIndex, TablePlan};
 use super::write::long_values_of;
 use crate::catalog::ColumnFlags;
@@ -67,7 +67,7 @@ impl PrepareKind {
         matches!(self, Self::Replace | Self::ReplaceNoLock)
     }
 
-    const fn is_insert(self) -> bool {
+    pub(super) const fn is_insert(self) -> bool {
         !self.is_replace() && !matches!(self, Self::ReadOnlyCopy)
     }
 
@@ -109,8 +109,8 @@ pub(super) struct Prepared {
     pub(super) changed_behind: Vec<u64>,
     /// Long values made for this update.
     pub(super) created: Vec<LongValueId>,
-    /// Long values of the original row that were only made longer, with their sizes before.
-    pub(super) appended: Vec<(LongValueId, u32)>,
+    /// What was changed of long values that the original row has too.
+    pub(super) edits: Vec<LongValueEdit>,
 }
 
 impl Prepared {
@@ -155,6 +155,11 @@ impl Prepared {
     }
 }
 
+/// What a row that is being prepared has changed of long values that are not its own yet.
+pub(super) fn hidden_edits(prepared: Option<&Prepared>) -> &[LongValueEdit] {
+    prepared.map_or(&[], |prepared| &prepared.edits)
+}
+
 /// Does something in a transaction level of its own: committed when it succeeds, rolled back when it fails. At level 0 the
 /// commit is durable.
 pub(super) fn nested<R>(
@@ -184,21 +189,19 @@ impl Cursor {
 
     pub(super) fn cancel(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
         let Some(prepared) = self.prepared.take() else { return Err(TableError::UpdateNotPrepared) };
-        if (prepared.created.is_empty() && prepared.appended.is_empty()) || call.level() == 0 {
+        self.note_update_over();
+        if (prepared.created.is_empty() && prepared.edits.is_empty()) || call.level() == 0 {
             return Ok(());
         }
         let Some(tree) = self.plan.long_values() else { return Ok(()) };
         let (buffers, chunk_size) = (&mut self.buffers, self.plan.chunk_size);
         let undone = nested(call, |call| {
             let (trees, state) = call.parts()?;
-            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+            let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None };
             for id in &prepared.created {
                 writer.dereference(*id)?;
             }
-            for (id, size) in prepared.appended.iter().rev() {
-                writer.resize(*id, *size, false)?;
-            }
-            Ok(())
+            writer.take_back(&prepared.edits)
         });
         match undone {
             // The transaction that made them was rolled back meanwhile.
@@ -227,7 +230,7 @@ impl Cursor {
             changed: 0,
             changed_behind: Vec::new(),
             created: Vec::new(),
-            appended: Vec::new(),
+            edits: Vec::new(),
         };
         let plan = Arc::clone(&self.plan);
         match kind {
@@ -263,6 +266,9 @@ impl Cursor {
                 self.check_on_row(call)?;
                 if call.level() > 0 {
                     self.lock_row(call)?;
+                } else {
+                    // Nothing stays locked, but somebody else may have it.
+                    nested(call, |call| self.lock_row(call))?;
                 }
                 self.read_row(call)?;
             }
@@ -275,6 +281,9 @@ impl Cursor {
         }
         if matches!(kind, PrepareKind::InsertCopy | PrepareKind::InsertCopyDeleteOriginal) {
             self.set_next_number(call, &plan, &mut prepared)?;
+        }
+        if let Some(link) = &self.link {
+            link.prepared(Some(call.level()));
         }
         self.prepared = Some(prepared);
         Ok(())
@@ -300,6 +309,13 @@ impl Cursor {
         }
         let (trees, state) = call.parts()?;
         gone_is_deleted(self.plan.rows.write_lock(trees, state, self.row.key()))
+    }
+
+    /// Keeps others from changing the current row.
+    pub(super) fn lock_row_for_reading(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
+        let (trees, state) = call.parts()?;
+        let Some(tree) = TablePlan::live_tree(&self.plan.rows) else { return Ok(()) };
+        gone_is_deleted(trees.read_lock(state, tree, self.row.key()).map_err(TableError::from))
     }
 
     fn set_next_number(
@@ -337,6 +353,8 @@ impl Cursor {
         };
         if outcome.is_err() {
             self.prepared = Some(prepared);
+        } else {
+            self.note_update_over();
         }
         self.forget_row();
         outcome
@@ -360,7 +378,8 @@ impl Cursor {
             if let (Some(tree), false) = (plan.long_values(), references.is_empty()) {
                 let (trees, state) = call.parts()?;
                 let (chunk_size, buffers) = (plan.chunk_size, &mut self.buffers);
-                let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+                let mut writer =
+                    LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None };
                 for id in references {
                     writer.dereference(id)?;
                 }
@@ -394,9 +413,10 @@ impl Cursor {
             return Err(TableError::Column { column: id, what: "a delta of another size", error });
         }
         let offset = usize::from(column.record_offset.unwrap_or_default());
+        let no_counter =
+            || TableError::Column { column: id, what: "no counter", error: JetError::INVALID_OPERATION };
         if !column.id.is_fixed() || !column.flags.contains(ColumnFlags::ESCROW_UPDATE) {
-            let error = JetError::INVALID_OPERATION;
-            return Err(TableError::Column { column: id, what: "no counter", error });
+            return Err(no_counter());
         }
         let old = nested(call, |call| {
             self.check_on_row(call)?;

@@ -7,7 +7,7 @@ use ese_format::{ColumnState, JetError, LongValueId, RecordView, TaggedValue};
 
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
-use super::long_values::LongValueWriter;
+use super::long_values::{LongValueEdit, LongValueWriter};
 use super::plan::{PlanIndex, TablePlan};
 use super::tree::{Place, Reads};
 use super::update::{PrepareKind, Prepared, UpdateFlags, gone_is_deleted, nested};
@@ -139,18 +139,19 @@ impl Cursor {
         }
     }
 
-    /// The keys of a row in a secondary index: of `row`, or of the one being prepared.
+    /// The keys of a row in a secondary index: of `row`, as it was before `hidden`, or of the one being prepared.
     fn entries_of(
         &mut self,
         call: &SessionCallGuard<'_>,
         plan: &TablePlan,
         index: &PlanIndex,
-        row: Option<&[u8]>,
+        row: Option<(&[u8], &[LongValueEdit])>,
     ) -> Result<IndexEntries> {
-        let is_new = row.is_none();
+        let (is_new, hidden) = (row.is_none(), row.map_or(&[][..], |(_, hidden)| hidden));
         let tree = plan.long_values();
         let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
-        let view = RecordView::parse(row.unwrap_or(self.copy.bytes()), plan.page_size)?;
+        values.hidden = hidden;
+        let view = RecordView::parse(row.map_or(self.copy.bytes(), |(row, _)| row), plan.page_size)?;
         let entries = if index.keys.is_single() {
             let mut entries = IndexEntries::default();
             let mut key = Vec::new();
@@ -197,7 +198,7 @@ impl Cursor {
         };
         let (trees, state) = call.parts()?;
         let (chunk_size, buffers) = (plan.chunk_size, &mut self.buffers);
-        let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers };
+        let mut writer = LongValueWriter { trees, state, tree: &tree, chunk_size, buffers, edits: None };
         for id in original {
             match now.iter().position(|kept| kept == id) {
                 Some(place) => {
@@ -268,7 +269,7 @@ impl Cursor {
                 }
             }
             for index in plan.secondary.iter().filter(|index| affects(index)) {
-                let old = self.entries_of(call, &plan, index, Some(&now))?.keys;
+                let old = self.entries_of(call, &plan, index, Some((&now, &prepared.edits)))?.keys;
                 let new = self.entries_of(call, &plan, index, None)?.keys;
                 let (trees, state) = call.parts()?;
                 for key in old.iter().filter(|key| new.binary_search(key).is_err()) {
@@ -333,7 +334,7 @@ impl Cursor {
         let (trees, state) = call.parts()?;
         gone_is_deleted(plan.rows.write_lock(trees, state, bookmark))?;
         for index in &plan.secondary {
-            let keys = self.entries_of(call, plan, index, Some(row))?.keys;
+            let keys = self.entries_of(call, plan, index, Some((row, &[])))?.keys;
             let (trees, state) = call.parts()?;
             for key in &keys {
                 delete_entry(index.tree.delete(trees, state, key, bookmark), plan, index)?;
