@@ -7,8 +7,9 @@ mod table_bed;
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    ColumnSpec, CommitMode, IndexSpec, PrepareKind, RangeFlags, RecordSize, RecordSizeFlags, RetrieveFlags,
-    SeekFlags, SetFlags, SetOptions, Table, TableMode, TableSpec, TableStatus,
+    ColumnSpec, CommitMode, FilterOperator, IndexRange, IndexSpec, KeyColumn, PrepareKind, PrereadFlags,
+    RangeFlags, RecordSize, RecordSizeFlags, RetrieveFlags, SeekFlags, SetFlags, SetOptions, Table,
+    TableMode, TableSpec, TableStatus, TaggedColumnCount,
 };
 use table_bed::{Bed, DATABASE, number};
 
@@ -51,7 +52,8 @@ fn bed() -> (Bed, Table) {
 }
 
 fn id(table: &mut Table) -> i32 {
-    i32::from_le_bytes(table.bookmark().unwrap()[1..].try_into().unwrap()).swap_bytes()
+    // Big-endian, with the sign turned round.
+    i32::from_be_bytes(table.bookmark().unwrap()[1..].try_into().unwrap()) ^ i32::MIN
 }
 
 fn key(table: &mut Table, value: i32) {
@@ -314,6 +316,152 @@ fn sizes_of_rows_and_room_in_them() {
     let none = ese_instance::RetrieveOptions { instance: 0, ..Default::default() };
     assert_eq!(number(table.retrieve_column(MANY, &mut out, none)), -1518);
     assert_eq!(table.retrieve_column(ID, &mut out, none).unwrap().length, 4);
+    drop(table);
+    bed.finish();
+}
+
+#[test]
+fn rows_go_when_their_counter_is_zero() {
+    let bed = Bed::new(4096);
+    bed.database
+        .create_table(
+            &TableSpec::new("C")
+                .column(ColumnSpec::fixed("Id", ColumnKind::LONG))
+                .column(
+                    ColumnSpec::fixed("Refs", ColumnKind::LONG)
+                        .escrow_update()
+                        .delete_on_zero()
+                        .default_value(2),
+                )
+                .column(ColumnSpec::tagged("Long", ColumnKind::LONG_BINARY))
+                .index(IndexSpec::new("ById").ascending("Id").primary()),
+        )
+        .unwrap();
+    let mut table = bed.open("C");
+    let minus = (-1_i32).to_le_bytes();
+    bed.session.begin().unwrap();
+    for id in [1_i32, 2] {
+        table.prepare(PrepareKind::Insert).unwrap();
+        table.set_column(ID, &id.to_le_bytes(), SetFlags::empty()).unwrap();
+        table.set_column(LONG, &[7; 5000], SetFlags::empty()).unwrap();
+        table.update().unwrap();
+    }
+    bed.session.commit(CommitMode::Lazy).unwrap();
+    table.move_first().unwrap();
+    // One that comes back before the end stays, and so does one whose transaction is rolled back.
+    bed.session.begin().unwrap();
+    assert_eq!(table.escrow_update(2, &minus).unwrap(), 2);
+    assert_eq!(table.escrow_update(2, &minus).unwrap(), 1);
+    assert_eq!(table.escrow_update(2, &1_i32.to_le_bytes()).unwrap(), 0);
+    bed.session.commit(CommitMode::Lazy).unwrap();
+    bed.session.begin().unwrap();
+    assert_eq!(table.escrow_update(2, &minus).unwrap(), 1);
+    bed.session.rollback().unwrap();
+    assert_eq!(table.get(2).unwrap().unwrap(), 1_i32.to_le_bytes());
+    // The place to read a counter to has its size.
+    assert_eq!(number(table.retrieve_column(2, &mut [0; 3], RetrieveFlags::empty())), -1047);
+    bed.session.begin().unwrap();
+    assert_eq!(table.escrow_update(2, &minus).unwrap(), 1);
+    bed.session.commit(CommitMode::Lazy).unwrap();
+    assert_eq!(number(table.get(2)), -1017);
+    table.move_next().unwrap();
+    assert_eq!(table.get(2).unwrap().unwrap(), 2_i32.to_le_bytes());
+    assert_eq!(number(table.move_previous()), -1603);
+    drop(table);
+    bed.finish();
+}
+
+#[test]
+fn default_values_that_change() {
+    let (bed, mut table) = bed();
+    table.move_first().unwrap();
+    bed.database.add_column("T", &ColumnSpec::fixed("Late", ColumnKind::LONG).default_value(9)).unwrap();
+    bed.database.add_column("T", &ColumnSpec::variable("Short", ColumnKind::BINARY, 3)).unwrap();
+    let late = table.column_id("Late").unwrap();
+    let short = table.column_id("Short").unwrap();
+    assert_eq!(table.get(late).unwrap().unwrap(), 9_i32.to_le_bytes());
+    let set = |column: &str, value: &[u8]| {
+        bed.database.set_column_default("T", column, value).err().map_or(0, |error| error.jet_error().0)
+    };
+    assert_eq!(set("Late", &5_i32.to_le_bytes()), 0);
+    assert_eq!(
+        table.get(late).unwrap().unwrap(),
+        5_i32.to_le_bytes(),
+        "rows without the column have the new one"
+    );
+    assert_eq!(set("Short", b"abc"), 0);
+    assert_eq!(table.get(short).unwrap().unwrap(), b"abc");
+    assert_eq!(set("Short", b"abcd"), -1524);
+    assert_eq!(set("Late", b"x"), -1047);
+    assert_eq!(set("Late", b""), -1504);
+    assert_eq!(set("N", &5_i32.to_le_bytes()), -1046, "an index needs it");
+    assert_eq!(set("Nope", b"x"), -1507);
+    let missing = bed.database.set_column_default("Nope", "N", b"x").unwrap_err();
+    assert_eq!(missing.jet_error().0, -1305);
+    table.prepare(PrepareKind::Insert).unwrap();
+    assert_eq!(table.get_with(late, RetrieveFlags::COPY).unwrap().unwrap(), 5_i32.to_le_bytes());
+    table.cancel_update().unwrap();
+    drop(table);
+    bed.finish();
+}
+
+#[test]
+fn what_is_known_of_a_row() {
+    let (bed, mut table) = bed();
+    assert_eq!(number(table.check_not_being_changed()), -1603);
+    table.move_first().unwrap();
+    table.check_not_being_changed().unwrap();
+    let other = bed.instance.begin_session().unwrap();
+    let other_database = other.open_database(DATABASE.as_ref()).unwrap();
+    let mut theirs = other_database.open_table("T", TableMode::empty()).unwrap();
+    theirs.move_first().unwrap();
+    other.begin().unwrap();
+    theirs.lock_for_write().unwrap();
+    theirs.check_not_being_changed().unwrap();
+    assert_eq!(number(table.check_not_being_changed()), -1102);
+    other.rollback().unwrap();
+    table.check_not_being_changed().unwrap();
+    drop((theirs, other_database));
+    other.end().unwrap();
+
+    assert!(table.tagged_columns(0, RetrieveFlags::empty()).unwrap().is_empty());
+    table.move_next().unwrap();
+    let list = table.tagged_columns(0, RetrieveFlags::empty()).unwrap();
+    assert_eq!(list, [TaggedColumnCount { column: MANY, values: 2 }]);
+    assert_eq!(table.tagged_columns(MANY, RetrieveFlags::empty()).unwrap().len(), 1);
+    assert!(table.tagged_columns(MANY + 1, RetrieveFlags::empty()).unwrap().is_empty());
+    assert_eq!(number(table.set_encryption_key(b"key")), -1001);
+    drop(table);
+    bed.finish();
+}
+
+#[test]
+fn ranges_to_read_ahead() {
+    let (bed, mut table) = bed();
+    let bytes: Vec<[u8; 4]> = (0..5_i32).map(i32::to_le_bytes).collect();
+    let equal = |n: usize| KeyColumn { operator: FilterOperator::Equal, value: Some(&bytes[n][..]) };
+    let range = |start: usize, end: usize| IndexRange { start: vec![equal(start)], end: vec![equal(end)] };
+    let forward = PrereadFlags::FORWARD;
+    assert_eq!(table.preread_index_ranges(&[range(1, 2), range(3, 4)], &[LONG], forward).unwrap(), 2);
+    assert_eq!(
+        table.preread_index_ranges(&[range(4, 3), range(2, 1)], &[], PrereadFlags::BACKWARD).unwrap(),
+        2
+    );
+    let one = IndexRange { start: vec![equal(2)], end: Vec::new() };
+    assert_eq!(table.preread_index_ranges(std::slice::from_ref(&one), &[], forward).unwrap(), 1);
+    let mut refused = |ranges: &[IndexRange<'_>], columns: &[u32], flags| {
+        number(table.preread_index_ranges(ranges, columns, flags))
+    };
+    assert_eq!(refused(&[], &[], forward), -1003);
+    assert_eq!(refused(&[range(2, 1)], &[], forward), -1003);
+    assert_eq!(refused(&[range(3, 4), range(1, 2)], &[], forward), -1003);
+    assert_eq!(refused(&[range(1, 2)], &[], PrereadFlags::empty()), -900);
+    assert_eq!(refused(&[range(1, 2)], &[ID], forward), -423);
+    let less =
+        IndexRange { start: vec![KeyColumn { operator: FilterOperator::Less, ..equal(1) }], end: vec![] };
+    assert_eq!(refused(&[less], &[], forward), -1003);
+    table.set_current_index(Some("ByN")).unwrap();
+    assert_eq!(number(table.preread_index_ranges(&[range(1, 2)], &[LONG], forward)), -424);
     drop(table);
     bed.finish();
 }

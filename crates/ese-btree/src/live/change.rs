@@ -121,6 +121,23 @@ impl LiveTrees {
         self.core.lock().write_lock(t, tree, key)
     }
 
+    /// Makes sure that no open transaction of another session has changed a node, or has reserved the right to.
+    ///
+    /// # Errors
+    /// [`LiveError::WriteConflict`].
+    #[doc(alias = "VsVERCheck")]
+    pub fn check_not_being_changed(&self, t: &TransactionState, tree: &Tree, key: &[u8]) -> Result<()> {
+        let core = self.core.lock();
+        let root = tree.root.root;
+        let newest = core.versions.newest(tree.slot, root, key, &[]);
+        match core.versions.chain(newest).next() {
+            Some(version) if !version.is_committed() && version.owner != t.token => {
+                Err(LiveError::WriteConflict { root })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps others from changing a node until the transaction ends; others may do the same. Nothing is logged.
     ///
     /// # Errors

@@ -257,6 +257,10 @@ fn check_column(column: &ColumnSpec) -> Result<(), BuilderError> {
         }
     }
     if flags.contains(ColumnFlags::USER_DEFINED_DEFAULT) {
+        let others = ColumnFlags::NOT_NULL | ColumnFlags::VERSION | ColumnFlags::AUTO_INCREMENT;
+        if !tagged || flags.intersects(others) {
+            return bad(JetError::INVALID_GRBIT, "a default that is computed is that of a tagged column");
+        }
         return bad(JetError::FEATURE_NOT_AVAILABLE, "callbacks of defaults are not supported");
     }
     if column.placement == ColumnPlacement::Variable && (!kind.is_text_or_binary() || kind.is_long_value()) {
@@ -308,6 +312,13 @@ pub(crate) fn column_row(column: &PlacedColumn<'_>, object: ObjectId) -> Result<
         ..CatalogRow::default()
     };
     let Some(value) = &spec.default_value else { return Ok(row) };
+    if let super::Value::Bytes(bytes) = value
+        && size != 0
+        && bytes.len() > size as usize
+    {
+        let what = "a default value that the column cannot hold";
+        return Err(column_error(spec, JetError::DEFAULT_VALUE_TOO_BIG, what));
+    }
     let definition = ColumnDefinition {
         name: spec.name.clone(),
         id: column.id,

@@ -61,7 +61,7 @@ impl From<i32> for Value {
 
 impl Value {
     /// The bytes that a column stores; `None` for null.
-    pub(super) fn encode(&self, column: &ColumnDefinition) -> Result<Option<Vec<u8>>, BuilderError> {
+    pub(crate) fn encode(&self, column: &ColumnDefinition) -> Result<Option<Vec<u8>>, BuilderError> {
         use ColumnKind as K;
         let wrong = |what| BuilderError::Value { column: column.name.clone(), kind: column.kind, what };
         let bytes = match (self, column.kind) {

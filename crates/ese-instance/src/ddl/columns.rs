@@ -11,7 +11,7 @@ use super::refuse;
 use crate::builder::BuilderError;
 use crate::builder::definition::{ColumnPlacer, column_row};
 use crate::builder::schema::{ColumnPlacement, ColumnSpec};
-use crate::catalog::{CatalogRow, CatalogRowKind, ColumnFlags, TableFlags};
+use crate::catalog::{CatalogRow, CatalogRowKind, ColumnDefinition, ColumnFlags, TableFlags};
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::TableSchema;
@@ -30,9 +30,7 @@ pub(crate) fn add_column(
     spec: &ColumnSpec,
     permitted: bool,
 ) -> Result<u32, InstanceError> {
-    if table.has_fixed_schema() && !permitted {
-        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
-    }
+    check_not_fixed(table, permitted)?;
     let is_template = table.definition.flags.contains(TableFlags::TEMPLATE);
     if is_template && spec.placement != ColumnPlacement::Tagged {
         return Err(refuse(table, JetError::FIXED_DDL, "templates get tagged columns only"));
@@ -96,12 +94,9 @@ pub(crate) fn delete_column(
     table: &Arc<TableSchema>,
     name: &str,
 ) -> Result<(), InstanceError> {
-    if table.has_fixed_schema() {
-        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
-    }
-    let missing =
-        || InstanceError::ColumnNotFound { table: table.definition.name.clone(), column: name.to_owned() };
-    let (place, column) = table.column(name.trim_end_matches(' ')).ok_or_else(missing)?;
+    check_not_fixed(table, false)?;
+    let missing = || missing_column(table, name);
+    let (place, column) = column_of_table(table, name)?;
     if column.from_template {
         return Err(refuse(table, JetError::FIXED_INHERITED_DDL, "the column is the template's"));
     }
@@ -109,17 +104,48 @@ pub(crate) fn delete_column(
     call.atomically(|call| {
         let row =
             find_row(call, database, table, CatalogRowKind::COLUMN, u32::from(id.0))?.ok_or_else(missing)?;
-        let used = table.definition.indexes.iter().any(|index| {
-            let mut columns = index.segments.iter().chain(&index.conditions);
-            columns.any(|s| table.definition.column_of(s).is_some_and(|(found, _)| found == place))
-        });
-        if used {
+        if is_indexed(table, place) {
             return Err(refuse(table, JetError::COLUMN_IN_USE, "an index needs the column"));
         }
         call.begin_structure_change(database.slot(), &table.shared)?;
         let stub = CatalogRow { type_or_root: 0, name: stub_name(table, id).into_bytes(), ..row.clone() };
         replace_row(call, database, &row, &stub)
     })
+}
+
+fn missing_column(table: &TableSchema, name: &str) -> InstanceError {
+    InstanceError::ColumnNotFound { table: table.definition.name.clone(), column: name.to_owned() }
+}
+
+/// A live column by name.
+///
+/// # Errors
+/// `ColumnNotFound`.
+pub(super) fn column_of_table<'a>(
+    table: &'a TableSchema,
+    name: &str,
+) -> Result<(usize, &'a ColumnDefinition), InstanceError> {
+    table.column(name.trim_end_matches(' ')).ok_or_else(|| missing_column(table, name))
+}
+
+/// Whether an index needs the column at a place of the definition's list.
+#[doc(alias = "FFILEIsIndexColumn")]
+pub(super) fn is_indexed(table: &TableSchema, place: usize) -> bool {
+    table.definition.indexes.iter().any(|index| {
+        let mut columns = index.segments.iter().chain(&index.conditions);
+        columns.any(|s| table.definition.column_of(s).is_some_and(|(found, _)| found == place))
+    })
+}
+
+/// Refuses a change of a structure that is fixed.
+///
+/// # Errors
+/// `Structure`.
+pub(super) fn check_not_fixed(table: &TableSchema, permitted: bool) -> Result<(), InstanceError> {
+    if table.has_fixed_schema() && !permitted {
+        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
+    }
+    Ok(())
 }
 
 /// The name of a deleted column.

@@ -6,7 +6,7 @@ use ese_format::{JetError, PageNumber};
 
 use super::build_index::build;
 use super::catalog_rows::delete_row;
-use super::columns::{find_row_by_name, is_empty};
+use super::columns::{check_not_fixed, find_row_by_name, is_empty};
 use super::create_table::{add_index, is_primary};
 use super::object_map::remove_object;
 use super::{key_limit, refuse};
@@ -30,9 +30,7 @@ pub(crate) fn create_index(
     spec: &IndexSpec,
     permitted: bool,
 ) -> Result<(), InstanceError> {
-    if table.has_fixed_schema() && !permitted {
-        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
-    }
+    check_not_fixed(table, permitted)?;
     if spec.density != 0 && !(20..=100).contains(&spec.density) {
         return Err(refuse(table, JetError::DENSITY_INVALID, "the density is 20 to 100 percent"));
     }
@@ -79,9 +77,7 @@ pub(crate) fn delete_index(
     table: &Arc<TableSchema>,
     name: &str,
 ) -> Result<(), InstanceError> {
-    if table.has_fixed_schema() {
-        return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
-    }
+    check_not_fixed(table, false)?;
     let missing =
         || InstanceError::IndexNotFound { table: table.definition.name.clone(), index: name.to_owned() };
     let index = table.index(name.trim_end_matches(' ')).ok_or_else(missing)?;

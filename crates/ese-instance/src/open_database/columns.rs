@@ -26,11 +26,26 @@ impl Database {
     /// # Errors
     /// Refused at the door; `TableNotFound`, `ColumnNotFound`; `Structure`; `SchemaConflict`; `Live`.
     #[doc(alias = "JetDeleteColumn")]
+    #[doc(alias = "JetDeleteColumn2")]
     pub fn delete_column(&self, table: &str, column: &str) -> Result<(), InstanceError> {
         let mut call = self.enter(SessionCall::Ordinary)?;
         let schema = self.schema(&mut call, table)?;
         Self::check_not_system(&schema)?;
         ddl::delete_column(&mut call, &self.attached, &schema, column)
+    }
+
+    /// Gives a column that no index needs another default value, in bytes. Rows that do not have the column have the new one,
+    /// too. Nobody else may have the table open.
+    ///
+    /// # Errors
+    /// Refused at the door; `TableNotFound`, `ColumnNotFound`; `Structure`, `Definition` for a value that cannot be; `TableInUse`,
+    /// `TableLocked`; `SchemaConflict`; `Live`.
+    #[doc(alias = "JetSetColumnDefaultValue")]
+    pub fn set_column_default(&self, table: &str, column: &str, value: &[u8]) -> Result<(), InstanceError> {
+        let mut call = self.enter(SessionCall::Ordinary)?;
+        let schema = self.schema(&mut call, table)?;
+        Self::check_not_system(&schema)?;
+        ddl::set_column_default(&mut call, &self.attached, &schema, column, value)
     }
 
     /// Gives a column another name. Outside transactions only.

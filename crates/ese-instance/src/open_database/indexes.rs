@@ -14,6 +14,8 @@ impl Database {
     /// `SchemaConflict` while other sessions change rows; `Live`.
     #[doc(alias = "JetCreateIndex")]
     #[doc(alias = "JetCreateIndex2")]
+    #[doc(alias = "JetCreateIndex3")]
+    #[doc(alias = "JetCreateIndex4")]
     pub fn create_index(&self, table: &str, index: &IndexSpec) -> Result<(), InstanceError> {
         let mut call = self.enter(SessionCall::Ordinary)?;
         let schema = self.schema(&mut call, table)?;

@@ -102,6 +102,10 @@ impl Database {
     /// number for what cannot be; `Live`. Nothing is created then.
     #[doc(alias = "JetCreateTable")]
     #[doc(alias = "JetCreateTableColumnIndex")]
+    #[doc(alias = "JetCreateTableColumnIndex2")]
+    #[doc(alias = "JetCreateTableColumnIndex3")]
+    #[doc(alias = "JetCreateTableColumnIndex4")]
+    #[doc(alias = "JetCreateTableColumnIndex5")]
     pub fn create_table(&self, spec: &TableSpec) -> Result<(), InstanceError> {
         let mut call = self.enter(SessionCall::Ordinary)?;
         ddl::create_table(&mut call, &self.attached, spec)?;
@@ -114,6 +118,7 @@ impl Database {
     /// Refused at the door; `TableNotFound`, `TableInUse`, `TableLocked`; `Structure` for templates and system tables;
     /// `SchemaConflict`; `Live`.
     #[doc(alias = "JetDeleteTable")]
+    #[doc(alias = "JetDeleteTable2")]
     pub fn delete_table(&self, table: &str) -> Result<(), InstanceError> {
         let mut call = self.enter(SessionCall::Ordinary)?;
         ddl::delete_table(&mut call, &self.attached, table)

@@ -15,7 +15,7 @@ use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
 use crate::schema::{CatalogView, TableSchema, TableShared};
 use crate::state::SessionCall;
-use crate::table::TemporaryCursor;
+use crate::table::{TemporaryCursor, ZeroCounter};
 
 /// The thread of the call. Each call asks, and the standard library counts references for its answer.
 fn this_thread() -> ThreadId {
@@ -52,6 +52,8 @@ pub(crate) struct SessionInner {
     /// Tables whose rows it may change, and the one that was asked for last.
     updated: HashSet<(u8, ObjectId)>,
     last_updated: Option<(u8, ObjectId)>,
+    /// Counters that the transaction has made zero, of rows that go then.
+    zeros: Vec<ZeroCounter>,
     /// Last commit record of a level-0 commit.
     pub(super) last_commit: LogPosition,
     /// Cursors on temporary tables that are open, with the level in which they were opened.
@@ -75,6 +77,7 @@ impl SessionInner {
             created: Vec::new(),
             updated: HashSet::new(),
             last_updated: None,
+            zeros: Vec::new(),
             last_commit: LogPosition::NONE,
             temporary: Vec::new(),
             parameters,
@@ -263,6 +266,7 @@ impl SessionCallGuard<'_> {
             table.forget_long_values();
         }
         if outermost {
+            self.inner.zeros.clear();
             self.forget_transaction(None);
         }
         self.close_temporary_from(self.level());
@@ -358,6 +362,16 @@ impl SessionCallGuard<'_> {
     /// Remembers that the transaction has made a table.
     pub(crate) fn note_created(&mut self, table: &Arc<TableShared>) {
         self.inner.created.push(Arc::clone(table));
+    }
+
+    /// Remembers a counter that is zero.
+    pub(crate) fn note_zero(&mut self, counter: ZeroCounter) {
+        self.inner.zeros.push(counter);
+    }
+
+    /// The counters that are zero, once the outermost transaction is over.
+    pub(crate) fn take_zeros(&mut self) -> Vec<ZeroCounter> {
+        std::mem::take(&mut self.inner.zeros)
     }
 
     /// Whether the transaction has made a table.

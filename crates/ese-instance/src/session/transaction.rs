@@ -6,6 +6,7 @@ use ese_format::{LogPosition, Signature};
 use super::Session;
 use crate::error::InstanceError;
 use crate::state::SessionCall;
+use crate::table::delete_zero_rows;
 
 /// Most levels that an application nests. Calls that need one for themselves go beyond.
 #[doc(alias = "levelUserMost")]
@@ -83,6 +84,13 @@ impl Session {
             let level = call.level();
             let position = call.commit()?;
             self.shared.cursors.committed(level);
+            if level == 1 {
+                let zeros = call.take_zeros();
+                if !zeros.is_empty() {
+                    // The transaction is committed whatever becomes of them; what cannot be deleted now stays.
+                    let _ = delete_zero_rows(&mut call, zeros);
+                }
+            }
             let durable = match (position, &self.shared.log) {
                 (Some(position), Some(log)) if mode == CommitMode::Durable => log.flush_to(position),
                 _ => Ok(()),

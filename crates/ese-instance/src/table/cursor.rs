@@ -224,6 +224,9 @@ impl Cursor {
                 found
             }
         };
+        if self.prepared.is_none() && plan.row_limit != self.copy.limit() {
+            self.copy = RecordBuffer::new(plan.page_size, plan.row_limit);
+        }
         self.plan = Arc::new(plan);
         self.fresh = None;
         Ok(())

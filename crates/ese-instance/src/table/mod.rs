@@ -17,11 +17,13 @@ mod cursor;
 mod enumerate;
 mod error;
 mod filter;
+mod info;
 mod intersect;
 mod lists;
 mod long_values;
 mod plan;
 mod position;
+mod preread;
 mod retrieve;
 mod seek;
 mod set_column;
@@ -30,6 +32,7 @@ mod temporary;
 mod tree;
 mod update;
 mod write;
+mod zero;
 
 use std::sync::Arc;
 
@@ -44,13 +47,16 @@ pub use enumerate::{
 };
 pub use error::{TableError, TableStatus};
 pub use filter::{ColumnFilter, FilterOperator};
+pub use info::TaggedColumnCount;
 pub use lists::{ColumnList, ColumnListFlags, IndexList, ListNames, ObjectList};
 pub use position::RecordPosition;
+pub use preread::{IndexRange, KeyColumn, PrereadFlags};
 pub use retrieve::{RetrieveFlags, RetrieveOptions, Retrieved};
 pub use set_column::{SetFlags, SetOptions};
 pub(crate) use temporary::TemporaryCursor;
 pub use temporary::{TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec};
 pub use update::{PrepareKind, UpdateFlags};
+pub(crate) use zero::{ZeroCounter, delete_zero_rows};
 
 use crate::catalog::TableDefinition;
 use crate::database::AttachedDatabase;
@@ -349,7 +355,9 @@ impl Table {
     ///
     /// # Errors
     /// `NoCurrentRecord` when it is on no row, or the row has no entry in the index; `RecordDeleted`.
+    #[doc(alias = "JetSetCurrentIndex2")]
     #[doc(alias = "JetSetCurrentIndex3")]
+    #[doc(alias = "JetSetCurrentIndex4")]
     #[doc(alias = "JET_bitNoMove")]
     pub fn set_current_index_no_move(&mut self, name: Option<&str>, instance: u32) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
@@ -557,7 +565,8 @@ impl Table {
     pub fn escrow_update(&mut self, column: u32, delta: &[u8]) -> Result<i64> {
         self.allow(TableCall::Escrow)?;
         let updatable = self.is_updatable();
-        self.call(|cursor, call| cursor.escrow_update(call, column, delta, updatable))
+        let database = self.database.clone();
+        self.call(|cursor, call| cursor.escrow_update(call, database.as_ref(), column, delta, updatable))
     }
 
     /// Reserves the right to change the current row until the transaction ends.
@@ -673,6 +682,7 @@ impl Table {
     /// # Errors
     /// As [`retrieve_column`](Self::retrieve_column); `UpdateNotPrepared`.
     #[doc(alias = "JetGetRecordSize")]
+    #[doc(alias = "JetGetRecordSize2")]
     #[doc(alias = "JetGetRecordSize3")]
     pub fn record_size(&mut self, flags: RecordSizeFlags, size: &mut RecordSize) -> Result<()> {
         self.allow(TableCall::Read)?;

@@ -149,7 +149,7 @@ impl TablePlan {
                 secondary.push(index);
             }
         }
-        let key_most = primary.as_ref().map_or(SEQUENTIAL_KEY, |index| index.keys.rules().key_most);
+        let key_most = primary.as_ref().map_or(SEQUENTIAL_KEY, |index| longest_key(table, index));
         let mut plan = Self {
             rows: RowTree(schema.tree),
             primary,
@@ -254,6 +254,30 @@ impl TablePlan {
         // Header, entry of the array, extended-info byte.
         self.row_limit.saturating_sub(4 + 4 + 1)
     }
+}
+
+/// Longest key that an index can have: fewer bytes than its limit where all of its columns have a fixed size.
+#[doc(alias = "ErrFILEIGenerateIDB")]
+fn longest_key(table: &TableDefinition, index: &PlanIndex) -> usize {
+    let limit = index.keys.rules().key_most;
+    let Some(definition) = table.indexes.get(index.place) else { return limit };
+    let segment_most = definition.segment_most.map(usize::from).filter(|&most| most != limit);
+    let mut longest = 0;
+    for segment in &definition.segments {
+        let Some((_, column)) = table.column_of(segment) else { return limit };
+        longest += match column.kind.fixed_size() {
+            Some(size) => 1 + size,
+            None => {
+                let fixed = (column.id.is_fixed() && !column.kind.is_text()).then(|| 1 + column.slot_size());
+                match (fixed, segment_most) {
+                    (Some(size), Some(most)) => size.min(most),
+                    (Some(size), None) | (None, Some(size)) => size,
+                    (None, None) => return limit,
+                }
+            }
+        };
+    }
+    longest.min(limit)
 }
 
 /// Numbers of long values.

@@ -118,6 +118,7 @@ impl Table {
     /// # Errors
     /// `NoCurrentRecord` when the cursor is on no row; an empty table has 0 rows.
     #[doc(alias = "JetIndexRecordCount")]
+    #[doc(alias = "JetIndexRecordCount2")]
     pub fn count(&mut self, most: u64) -> Result<u64> {
         self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| cursor.count(call, most))

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use ese_btree::live::SeekHow;
 use ese_format::{JetError, KeyFlags};
 
-use super::Table;
 use super::cursor::{Cursor, Location, Range, RangeFlags, SeekFlags, replaced};
 use super::error::{Result, TableError, TableStatus};
 use super::plan::PlanIndex;
@@ -330,40 +329,5 @@ impl Cursor {
             return Err(TableError::RecordDeleted);
         }
         Ok(())
-    }
-}
-
-impl Table {
-    /// A hint that rows with these keys of the current index will be sought, in the order of the keys (`backwards`: against
-    /// it). Nothing is read ahead; the keys are checked as if it were.
-    ///
-    /// # Errors
-    /// `Refused`: no keys, or keys in another order (`JET_errInvalidParameter`); empty or too long ones
-    /// (`JET_errInvalidBufferSize`).
-    #[doc(alias = "JetPrereadKeys")]
-    #[doc(alias = "JET_bitPrereadForward")]
-    #[doc(alias = "JET_bitPrereadBackward")]
-    pub fn preread_keys(&mut self, keys: &[&[u8]], backwards: bool) -> Result<usize> {
-        self.allow(super::temporary::TableCall::OnlyDatabases)?;
-        self.call(|cursor, _| {
-            if keys.is_empty() {
-                return Err(TableError::parameter("no keys to read ahead"));
-            }
-            let definition = cursor.current_index().and_then(|i| cursor.plan.table().indexes.get(i.place));
-            let most = definition.map_or(4, |index| usize::from(index.key_most));
-            if keys.iter().any(|key| key.is_empty() || key.len() > most) {
-                let what = "a key to read ahead is empty or too long";
-                return Err(TableError::refused(what, JetError::INVALID_BUFFER_SIZE));
-            }
-            let in_order = |pair: &[&[u8]]| match pair {
-                [first, second] if backwards => first >= second,
-                [first, second] => first <= second,
-                _ => true,
-            };
-            if !keys.windows(2).all(in_order) {
-                return Err(TableError::parameter("keys to read ahead are out of order"));
-            }
-            Ok(keys.len())
-        })
     }
 }

@@ -12,7 +12,9 @@ use super::error::{Result, TableError};
 use super::long_values::{LongValueEdit, LongValueWriter};
 use super::plan::{PlanIndex, TablePlan};
 use super::write::long_values_of;
+use super::zero::ZeroCounter;
 use crate::catalog::ColumnFlags;
+use crate::database::AttachedDatabase;
 use crate::session::SessionCallGuard;
 
 /// What a row is prepared for.
@@ -314,7 +316,7 @@ impl Cursor {
     /// Keeps others from changing the current row.
     pub(super) fn lock_row_for_reading(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
         let (trees, state) = call.parts()?;
-        let Some(tree) = TablePlan::live_tree(&self.plan.rows) else { return Ok(()) };
+        let tree = &self.plan.rows.0;
         gone_is_deleted(trees.read_lock(state, tree, self.row.key()).map_err(TableError::from))
     }
 
@@ -394,6 +396,7 @@ impl Cursor {
     pub(super) fn escrow_update(
         &mut self,
         call: &mut SessionCallGuard<'_>,
+        database: Option<&Arc<AttachedDatabase>>,
         id: u32,
         delta: &[u8],
         updatable: bool,
@@ -403,7 +406,7 @@ impl Cursor {
         }
         self.check_updatable(call, updatable)?;
         let plan = Arc::clone(&self.plan);
-        let (_, column) = plan.column(id)?;
+        let (place, column) = plan.column(id)?;
         if self.prepared.is_some() {
             return Err(TableError::AlreadyPrepared);
         }
@@ -438,6 +441,21 @@ impl Cursor {
             gone_is_deleted(trees.add_i64(state, tree, key, offset, delta).map_err(TableError::from))
         });
         self.forget_row();
+        let ends = ColumnFlags::DELETE_ON_ZERO | ColumnFlags::FINALIZE;
+        if let (Ok(old), Some(database), true) = (&old, database, column.flags.intersects(ends)) {
+            let added = match delta {
+                &[a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+                _ => delta.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes)),
+            };
+            if old.wrapping_add(added) == 0 {
+                call.note_zero(ZeroCounter {
+                    database: Arc::clone(database),
+                    table: Arc::clone(&plan.schema),
+                    bookmark: self.row.key().to_vec(),
+                    place,
+                });
+            }
+        }
         old
     }
 }
