@@ -120,12 +120,14 @@ impl ColumnSpec {
         let unclear =
             has(ColumnOptions::ENCRYPTED) && (!long || has(ColumnOptions::MULTI_VALUED) || has_default);
         let known_page = code_page == 0 || matches!(code_page, 1200 | 1252);
-        if known_page && unclear && !(has(ColumnOptions::COMPRESSED) && !long) {
+        // What the column's own check would refuse before comes first.
+        let checked_before = !known_page || has(ColumnOptions::COMPRESSED) && !long;
+        if unclear && !checked_before {
             let what = "only single long values without default value are encrypted";
             return Err(bad(JetError::COLUMN_CANNOT_BE_ENCRYPTED, what));
         }
         let fixed = has(ColumnOptions::FIXED);
-        if known_page && tagged && fixed && !(has(ColumnOptions::COMPRESSED) && !long) {
+        if tagged && fixed && !checked_before {
             return Err(bad(JetError::INVALID_GRBIT, "fixed and tagged"));
         }
         let placement = match () {

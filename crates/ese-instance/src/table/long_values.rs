@@ -40,7 +40,7 @@ pub(super) struct LongValueEdit {
 }
 
 /// What a node was before the first of `edits` changed it; `None` when they did not.
-fn before<'a>(edits: &'a [LongValueEdit], id: LongValueId, offset: Option<u32>) -> Option<Option<&'a [u8]>> {
+fn before(edits: &[LongValueEdit], id: LongValueId, offset: Option<u32>) -> Option<Option<&[u8]>> {
     let edit = edits.iter().find(|edit| edit.id == id && edit.offset == offset)?;
     Some(edit.before.as_deref())
 }

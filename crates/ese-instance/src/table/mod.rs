@@ -252,7 +252,7 @@ impl Table {
         if self.temporary.is_some() {
             return self.move_by(1, false);
         }
-        self.call(Cursor::move_next)
+        self.go(Cursor::move_next)
     }
 
     /// Moves to the row before.

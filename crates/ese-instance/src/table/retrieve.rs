@@ -159,7 +159,10 @@ impl Cursor {
                 Some(value) => give(value, 0, out),
                 None => (TableStatus::Null, 0),
             };
-            return Ok(Retrieved { status, length, instance: options.instance, column: id });
+            // Not every column may be read in part.
+            if status != TableStatus::Truncated {
+                return Ok(Retrieved { status, length, instance: options.instance, column: id });
+            }
         }
         self.retrieve_otherwise(call, id, out, options)
     }
