@@ -57,6 +57,16 @@ pub trait File: Send + Sync {
         self.set_len(len)
     }
 
+    /// Reserves the space that the file will need to grow to `len`, without making it longer. False where the storage cannot:
+    /// then whether there is space shows only when the file grows.
+    ///
+    /// # Errors
+    /// A device error, a full disk, or a poisoned or read-only handle.
+    fn reserve(&self, len: u64) -> Result<bool> {
+        let _ = len;
+        Ok(false)
+    }
+
     /// Makes content and length durable.
     ///
     /// # Errors

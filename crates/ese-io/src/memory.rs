@@ -182,6 +182,10 @@ impl File for MemoryFile {
         Err(self.error(Operation::Length, IoErrorKind::DiskFull).at(len))
     }
 
+    fn reserve(&self, _: u64) -> Result<bool> {
+        self.check_writable(Operation::Length).map(|()| true)
+    }
+
     fn sync(&self) -> Result<()> {
         Ok(())
     }

@@ -158,6 +158,20 @@ impl File for OsFile {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    fn reserve(&self, len: u64) -> Result<bool> {
+        self.check(Operation::Length)?;
+        let reserved = rustix::fs::fallocate(&self.file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, len);
+        match reserved.map_err(io::Error::from) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::StorageFull => {
+                Err(self.error(Operation::Length, Some(len), &e))
+            }
+            // Not every file system can.
+            Err(_) => Ok(false),
+        }
+    }
+
     fn sync(&self) -> Result<()> {
         if !self.writable {
             return Ok(());

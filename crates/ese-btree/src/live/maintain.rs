@@ -110,7 +110,10 @@ impl LiveTrees {
     /// # Errors
     /// [`LiveError::Slot`].
     pub fn facts(&self, slot: DatabaseSlot) -> Result<SlotFacts> {
-        self.core.lock().facts(slot)
+        let mut core = self.core.lock();
+        core.slot(slot)?;
+        core.cache.settle_length(slot)?;
+        core.facts(slot)
     }
 
     /// The oldest log position that recovery would need: the begin of the oldest transaction that is open, or has changed a
@@ -128,7 +131,7 @@ impl LiveTrees {
     pub fn checkpoint_position(&self) -> Result<Option<LogPosition>> {
         let (position, commit, files, log) = {
             let mut core = self.core.lock();
-            (core.oldest_needed(), core.last_commit, core.cache.take_unsynced(), core.log.clone())
+            (core.oldest_needed(), core.last_commit, core.cache.take_unsynced()?, core.log.clone())
         };
         // The checkpoint must be in the durable log; and what is in the files of transactions that it leaves behind must
         // have committed for good.

@@ -61,6 +61,9 @@ impl PageStore for LiveStore<'_> {
             record_extension(self.slot, last, &mut self.core.batch).map_err(LiveError::Encode)?;
             let position = self.core.append(self.t)?;
             // Whoever recovers must know of pages that the file has.
+            if self.core.cache.grow_later(self.slot, last, position)? {
+                return Ok(());
+            }
             if let Some(log) = &self.core.log {
                 log.flush_to(position)?;
             }

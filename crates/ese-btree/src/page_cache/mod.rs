@@ -238,6 +238,44 @@ impl PageCache {
         self.set_length(slot, last)
     }
 
+    /// Makes the database end with `last`, as [`resize`](Self::resize) to more pages does, and the file when it is written
+    /// there or made durable, which is not before the log is durable up to `position`. False, and nothing was done, where the
+    /// storage cannot promise the space.
+    ///
+    /// # Errors
+    /// As [`resize`](Self::resize).
+    pub(crate) fn grow_later(
+        &mut self,
+        slot: DatabaseSlot,
+        last: PageNumber,
+        position: LogPosition,
+    ) -> Result<bool, PageCacheError> {
+        if last > PageNumber::MAX {
+            return Err(PageCacheError::PageNumber { slot, page: last });
+        }
+        let size = self.size;
+        if self.prefetch.is_some() {
+            return Ok(false);
+        }
+        self.file_mut(slot)?.grow_later(last.0, position, size)
+    }
+
+    /// Gives the file the length that it was promised.
+    ///
+    /// # Errors
+    /// What the log or the file system answers.
+    pub(crate) fn settle_length(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
+        let file = self.file(slot)?;
+        if file.file_pages >= file.last_page {
+            return Ok(());
+        }
+        let (last, position) = (PageNumber(file.last_page), file.grown_at);
+        if let Some(log) = &self.write_ahead {
+            log.before_write(slot, position)?;
+        }
+        self.set_length(slot, last)
+    }
+
     fn set_length(&mut self, slot: DatabaseSlot, last: PageNumber) -> Result<(), PageCacheError> {
         self.refuse_lent()?;
         let size = self.size;
@@ -333,7 +371,7 @@ impl PageCache {
 
     #[cold]
     fn read(&mut self, slot: DatabaseSlot, page: PageNumber) -> Result<Fetched, PageCacheError> {
-        let last_page = self.file(slot)?.last_page;
+        let (last_page, file_pages) = (self.file(slot)?.last_page, self.file(slot)?.file_pages);
         if page.is_none() || page > PageNumber::MAX {
             return Err(PageCacheError::PageNumber { slot, page });
         }
@@ -342,6 +380,9 @@ impl PageCache {
         }
         if let Some(frame) = self.unspill(slot, page)? {
             return Ok(Fetched::Page(frame));
+        }
+        if page.0 > file_pages {
+            return Ok(Fetched::Uninitialized);
         }
         let index = self.take_frame()?;
         let offset = page.file_offset(self.size);

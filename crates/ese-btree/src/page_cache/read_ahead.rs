@@ -11,7 +11,7 @@ impl PageCache {
     /// cannot be read now is reported when it is fetched.
     pub(crate) fn read_ahead(&mut self, slot: DatabaseSlot, first: PageNumber, count: u32) {
         let Ok(file) = self.file(slot) else { return };
-        let last = first.0.saturating_add(count.saturating_sub(1)).min(file.last_page);
+        let last = first.0.saturating_add(count.saturating_sub(1)).min(file.last_page.min(file.file_pages));
         if first.is_none() || last <= first.0 {
             return;
         }

@@ -282,7 +282,10 @@ impl PageCache {
         if let Some(prefetch) = &self.prefetch {
             prefetch.forget(slot, first, PageNumber(first.0 + run.len() as u32 - 1));
         }
+        let last = first.0 + run.len() as u32 - 1;
         outcome?;
+        let file = self.file_mut(slot)?;
+        file.file_pages = file.file_pages.max(last);
         self.pages_written += run.len() as u64;
         for &index in run {
             if let Some(frame) = self.frames.get_mut(index) {
@@ -314,6 +317,7 @@ impl PageCache {
     /// # Errors
     /// What the file system answers.
     pub fn sync(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
+        self.settle_length(slot)?;
         let file = self.file_mut(slot)?;
         if file.unsynced {
             file.file.sync()?;
@@ -323,13 +327,20 @@ impl PageCache {
     }
 
     /// The files that were written and not made durable since; whoever takes them makes them durable.
-    pub(crate) fn take_unsynced(&mut self) -> Vec<Arc<dyn ese_io::File>> {
+    ///
+    /// # Errors
+    /// What the log or the file system answers when a file has to grow first.
+    pub(crate) fn take_unsynced(&mut self) -> Result<Vec<Arc<dyn ese_io::File>>, PageCacheError> {
         let mut files = Vec::new();
+        let slots = (0_u8..).map(DatabaseSlot).zip(&self.files).filter(|(_, file)| file.is_some());
+        for slot in slots.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.settle_length(slot)?;
+        }
         for file in self.files.iter_mut().flatten() {
             if std::mem::take(&mut file.unsynced) && !file.scratch {
                 files.push(Arc::clone(&file.file));
             }
         }
-        files
+        Ok(files)
     }
 }

@@ -110,6 +110,8 @@ impl DatabaseInfo {
 
 /// Pages, headers included, that a file has.
 pub(crate) fn file_pages(database: &AttachedDatabase) -> Result<u32, InstanceError> {
+    // A file that is yet to grow does so when somebody asks where the database ends.
+    let _ = database.last_page();
     let pages = database.file()?.len()? / u64::from(database.page_size().bytes());
     Ok(u32::try_from(pages).unwrap_or(u32::MAX))
 }

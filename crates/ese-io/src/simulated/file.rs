@@ -110,6 +110,11 @@ impl File for SimulatedFile {
         .map_err(|e| e.at(len))
     }
 
+    /// The simulated disk is never full: nothing has to be done.
+    fn reserve(&self, _: u64) -> Result<bool> {
+        self.look(Operation::Length, |_| self.writable)
+    }
+
     fn sync(&self) -> Result<()> {
         if !self.writable {
             return self.look(Operation::Sync, |_| ());

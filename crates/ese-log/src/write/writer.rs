@@ -198,7 +198,7 @@ impl LogWriter {
         complete(first, batch);
         let mut last = first;
         buffer.log.append(batch, || self.now(), |position| last = position);
-        if buffer.log.len() > self.parts.settings.buffer_bytes && self.parts.settings.write_behind {
+        if self.parts.settings.write_behind && buffer.log.len() > self.parts.settings.buffer_bytes / 4 {
             self.parts.environment.much_waits();
         }
         Appended { first, last }
