@@ -51,6 +51,19 @@ fn pages_of_16_kib_without_crashes() {
     assert!(report.backups > 0, "{report:?}");
 }
 
+/// The log rolls while a database is attached, and a backup begins with the new generation.
+#[test]
+fn a_backup_that_begins_where_the_log_rolled_during_an_attach() {
+    check(Options {
+        seed: 80016,
+        operations: 8000,
+        sessions: 3,
+        keys: 60,
+        crash_every: 0,
+        ..Options::default()
+    });
+}
+
 /// Losses of power come often enough to meet a log that ends with the last segment of a generation.
 #[test]
 fn many_crashes_and_restarts() {

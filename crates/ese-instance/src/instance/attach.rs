@@ -97,6 +97,23 @@ impl Instance {
         let file = self.environment().storage.open(&path, open)?;
         let (header, last_page) = self.check_database(&*file)?;
         let _hold = self.log().map(|log| log.hold_checkpoint());
+        let attached = self.attach_opened(slot, file, header, last_page, options);
+        if attached.is_err()
+            && let Some(running) = &*self.shared.running.read()
+        {
+            running.share_databases();
+        }
+        attached.map(|()| slot)
+    }
+
+    fn attach_opened(
+        &self,
+        slot: u8,
+        file: Arc<dyn File>,
+        header: DatabaseHeader,
+        last_page: PageNumber,
+        options: &AttachOptions,
+    ) -> Result<(), InstanceError> {
         let database = match self.log() {
             _ if options.read_only => {
                 let trees = self.trees()?;
@@ -114,8 +131,7 @@ impl Instance {
         self.put_into_trees(&database, options.largest_page_count)?;
         self.events()
             .report(EventId::ATTACH_DATABASE_DONE, [slot.to_string(), database.path().display().to_string()]);
-        self.add_database(database)?;
-        Ok(slot)
+        self.add_database(database)
     }
 
     /// A slot that no database has.
@@ -244,6 +260,8 @@ impl Instance {
         database
             .write_header(self.environment().new_signature())
             .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+        // The next record may be the first of a new generation, whose header names all that are attached.
+        log.add_database(&database);
         if version.update_minor >= UPDATE_WITH_VERSION_RECORD && log.has_version_record() {
             log.append(&Record::SetDatabaseVersion(SetDatabaseVersion {
                 database: DatabaseSlot(slot),

@@ -342,7 +342,6 @@ impl InstanceLog {
         self.lock.lock().take();
     }
 
-    /// Whose headers follow the log from now on.
     /// Raises a database's required range to the generation being written, when the log was rolled before it knew of the
     /// database.
     ///
@@ -357,6 +356,12 @@ impl InstanceLog {
         Ok(())
     }
 
+    /// The header of one more database follows the log from now on, and headers of new generations name it.
+    pub(crate) fn add_database(&self, database: &Arc<AttachedDatabase>) {
+        self.state.add_database(database);
+    }
+
+    /// Whose headers follow the log from now on.
     pub(crate) fn set_databases(&self, databases: Vec<Arc<AttachedDatabase>>) {
         self.state.set_databases(databases);
     }

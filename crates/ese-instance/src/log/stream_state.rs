@@ -74,6 +74,12 @@ impl StreamState {
         &*self.environment.storage
     }
 
+    pub(super) fn add_database(&self, database: &Arc<AttachedDatabase>) {
+        let mut databases = self.databases.lock();
+        databases.retain(|d| d.id() != database.id());
+        databases.push(Arc::clone(database));
+    }
+
     pub(super) fn set_databases(&self, databases: Vec<Arc<AttachedDatabase>>) {
         *self.databases.lock() = databases;
     }
