@@ -629,7 +629,6 @@ fn moves_among_changes_of_others() {
                     let key = (random.below(600) as u32).to_be_bytes().to_vec();
                     let data = vec![random.below(256) as u8; 20 + random.below(60) as usize];
                     let known = committed.contains_key(&key);
-                    // The reader changes rows above these.
                     if !known {
                         trees.insert(&mut writer, tree, &key, &data).unwrap();
                         committed.insert(key, data);
@@ -644,8 +643,13 @@ fn moves_among_changes_of_others() {
                 trees.commit(&mut writer).unwrap();
                 trees.clean_versions(usize::MAX).unwrap();
             }
-            if round % 3 == 0 && step > 200 && step % 50 == 7 {
-                let key = (1000 + random.below(50) as u32).to_be_bytes().to_vec();
+            if round % 3 == 0
+                && step > 125
+                && step % 25 == 7
+                && let Some(here) = &here
+            {
+                // Right beside the cursor, where nobody else changes anything.
+                let key = [&here[..], &[7]].concat();
                 if view.insert(key.clone(), b"own".to_vec()).is_none() {
                     trees.insert(&mut reader, tree, &key, b"own").unwrap();
                 }
