@@ -1,6 +1,8 @@
 //! Developer tasks, run as `cargo xtask <task>`. Nothing but the Rust toolchain is needed.
 
 mod bench;
+#[cfg(test)]
+mod calls_table;
 mod ci;
 mod fuzz;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! * [`verify_database`]: checks every page of a database file on all cores.
 //! * [`restore`]: a set's databases, brought up with its logs; [`restore_instance`] with an instance's parameters.
 //! * [`backup_read_only`]: a restorable set of a closed database that is not touched.
+//! * [`OsSnapshots`]: instances held still while somebody else copies their disks.
 //! * [`Manifest`]: what a set holds, with checksums; written beside it, never needed.
 
 mod context;
@@ -13,6 +14,7 @@ mod directory;
 mod error;
 mod flags;
 mod manifest;
+mod os_snapshot;
 mod page_source;
 mod progress;
 mod read_only;
@@ -24,6 +26,7 @@ pub use directory::{BackupSummary, backup_instance};
 pub use error::BackupError;
 pub use flags::{BackupFlags, BeginFlags, EndFlags};
 pub use manifest::{MANIFEST_NAME, Manifest, ManifestFile, ManifestFileKind};
+pub use os_snapshot::{OsSnapshots, SnapshotFlags, SnapshotId};
 pub use progress::{NoProgress, Progress};
 pub use read_only::{ReadOnlyOptions, backup_read_only};
 pub use restore::{

@@ -136,6 +136,12 @@ pub enum CallError {
         /// Its number.
         id: u64,
     },
+    /// The process has several instances already, with the same parameters.
+    #[error("the process has several instances already")]
+    ParametersAlreadySet,
+    /// The process has several instances already, with other parameters.
+    #[error("the process has several instances already, with other parameters")]
+    ParameterConflict,
     /// Somebody maintains the database already.
     #[error("{} is being maintained already", path.display())]
     MaintenanceRunning {
@@ -172,6 +178,8 @@ impl CallError {
             Self::SnapshotTimeOut => JetError::OS_SNAPSHOT_TIME_OUT,
             Self::SnapshotNotAllowed { .. } => JetError::OS_SNAPSHOT_NOT_ALLOWED,
             Self::SnapshotUnknown { .. } => JetError::OS_SNAPSHOT_INVALID_SNAP_ID,
+            Self::ParametersAlreadySet => JetError::SYSTEM_PARAMS_ALREADY_SET,
+            Self::ParameterConflict => JetError::SYSTEM_PARAMETER_CONFLICT,
             Self::MaintenanceRunning { .. } => JetError::DATABASE_ALREADY_RUNNING_MAINTENANCE,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use crate::call_error::CallError;
 use crate::environment::Environment;
 use crate::error::InstanceError;
 use crate::instance::{InitOptions, Instance};
@@ -46,6 +47,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Parameter`.
+    #[doc(alias = "JetSetSystemParameter")]
     pub fn set_default(
         &self,
         id: ParameterId,
@@ -57,6 +59,38 @@ impl Engine {
             instance_initialized: false,
         };
         inner.defaults.set(id, value, stage).map_err(|e: ParameterError| e.into())
+    }
+
+    /// Chooses to have several instances, and sets defaults for them. Returns how many could be set before one failed, and
+    /// why it did.
+    ///
+    /// # Errors
+    /// `Mode` for a process with one instance; `Call` when the process has several already: the parameters are compared with
+    /// those in force.
+    #[doc(alias = "JetEnableMultiInstance")]
+    #[doc(alias = "JET_SETSYSPARAM")]
+    pub fn enable_multiple_instances(
+        &self,
+        parameters: &[(ParameterId, ParameterValue)],
+    ) -> Result<(usize, Option<ParameterError>), InstanceError> {
+        let inner = &mut *self.shared.inner.lock();
+        let mode = inner.mode.create_instance()?;
+        if inner.mode != ProcessMode::NotSet {
+            let same =
+                |(id, value): &(ParameterId, ParameterValue)| inner.defaults.get(*id).as_ref() == Ok(value);
+            return Err(match parameters.iter().all(same) {
+                true => CallError::ParametersAlreadySet,
+                false => CallError::ParameterConflict,
+            }
+            .into());
+        }
+        for (done, (id, value)) in parameters.iter().enumerate() {
+            if let Err(error) = inner.defaults.set(*id, value.clone(), ParameterStage::default()) {
+                return Ok((done, Some(error)));
+            }
+        }
+        inner.mode = mode;
+        Ok((parameters.len(), None))
     }
 
     /// Creates an instance by name. Names differ (in any letter case), and one instance may be nameless.

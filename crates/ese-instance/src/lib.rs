@@ -28,6 +28,7 @@ mod parameter;
 mod quota;
 mod reader;
 pub mod recovery;
+mod refused;
 mod schema;
 mod session;
 mod size;
@@ -61,7 +62,7 @@ pub use event::{
 };
 pub use information::{
     CheckpointInfo, DatabaseInfo, DatabaseInfoLevel, DatabaseMisc, FileInfo, InstanceInfo, LogMisc,
-    LogMiscForm, UpgradeInfo,
+    LogMiscForm, PageInfo, UpgradeInfo, page_infos,
 };
 pub use instance::{
     AttachOptions, DurableCommitCallback, InitFlags, InitOptions, Instance, RestoringInstance,
@@ -81,6 +82,7 @@ pub use reader::{
     ColumnContent, DatabaseReader, DirtyPolicy, IndexEntries, IndexEntryBuilder, IndexKeys, NullVerdict,
     PlainValues, ReaderError, RowLayout, TableEntry, ValueReader, column_content,
 };
+pub use refused::RefusedCall;
 pub use schema::TableMode;
 pub use session::{
     CommitFlags, CommitId, CommitMode, IdleFlags, IdleStatus, Session, SessionParameterId, Transaction,
@@ -89,7 +91,7 @@ pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
     CallbackId, ColumnFilter, ColumnList, ColumnListFlags, EnumerateColumn, EnumerateFlags, EnumeratedColumn,
-    EnumeratedValue, FilterOperator, IndexList, IndexRange, KeyColumn, ListNames, LocalStorage, ObjectList,
+    EnumeratedValue, FilterOperator, IndexList, IndexRange, IndexStatistics, KeyColumn, ListNames, LocalStorage, ObjectList,
     PrepareKind, PrereadFlags, RangeFlags, RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags,
     RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags, SetFlags, SetOptions, Table, TableCallback,
     TableError, TableEvent, TableStatus, TaggedColumnCount, TemporaryColumn, TemporaryTableFlags,

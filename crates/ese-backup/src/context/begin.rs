@@ -19,6 +19,7 @@ impl BackupContext {
     /// `CircularLogging` (incremental); `InvalidFlags` (contradiction); `LogDiskFull`; `LogSequenceEnd`; a backup in progress;
     /// `MissingFullBackup` (incremental); a checkpoint that cannot be read (full).
     #[doc(alias = "JetBeginExternalBackupInstance")]
+    #[doc(alias = "JetBeginExternalBackup")]
     pub fn begin(&self, flags: BeginFlags) -> Result<(), BackupError> {
         let _call = self.instance.enter(InstanceState::check_backup)?;
         let log = self.check_log()?;
@@ -40,14 +41,24 @@ impl BackupContext {
         } else {
             Kind::Full
         };
-        self.begin_as(kind, &log)
+        self.begin_as(kind, BackupInfoKind::NORMAL, &log)
+    }
+
+    /// Begins the backup that a snapshot is: nobody reads files through it.
+    pub(crate) fn begin_snapshot(&self, incremental: bool) -> Result<(), BackupError> {
+        let _call = self.instance.enter(InstanceState::check_backup)?;
+        let log = self.check_log()?;
+        self.check_circular(incremental)?;
+        let kind = if incremental { Kind::Incremental } else { Kind::Full };
+        self.begin_as(kind, BackupInfoKind::OS_SNAPSHOT, &log)
     }
 
     /// Begins a backup for the directory form, whose options were checked.
     pub(crate) fn begin_directory(&self, incremental: bool) -> Result<(), BackupError> {
         let log = self.check_log()?;
         self.check_circular(incremental)?;
-        self.begin_as(if incremental { Kind::Incremental } else { Kind::Full }, &log)
+        let kind = if incremental { Kind::Incremental } else { Kind::Full };
+        self.begin_as(kind, BackupInfoKind::NORMAL, &log)
     }
 
     fn check_log(&self) -> Result<std::sync::Arc<InstanceLog>, BackupError> {
@@ -63,7 +74,7 @@ impl BackupContext {
         Ok(())
     }
 
-    fn begin_as(&self, kind: Kind, log: &InstanceLog) -> Result<(), BackupError> {
+    fn begin_as(&self, kind: Kind, made_by: BackupInfoKind, log: &InstanceLog) -> Result<(), BackupError> {
         log.check_space().map_err(|error| match error.jet_error() {
             JetError::LOG_DISK_FULL => BackupError::LogDiskFull,
             _ => error.into(),
@@ -74,7 +85,7 @@ impl BackupContext {
         let owner: Weak<dyn BackupOwner> = self.this.clone();
         self.instance.backup_gate().begin(BackupOccupant::Ordinary, owner)?;
         self.stop.store(false, Ordering::SeqCst);
-        match self.prepare_state(kind, log) {
+        match self.prepare_state(kind, made_by, log) {
             Ok(state) => {
                 let scope = if kind.is_full() { BackupScope::FULL } else { BackupScope::INCREMENTAL };
                 let details = BackupInfo { time: state.mark_time, ..BackupInfo::NONE };
@@ -90,13 +101,18 @@ impl BackupContext {
         }
     }
 
-    fn prepare_state(&self, kind: Kind, log: &InstanceLog) -> Result<State, BackupError> {
+    fn prepare_state(
+        &self,
+        kind: Kind,
+        made_by: BackupInfoKind,
+        log: &InstanceLog,
+    ) -> Result<State, BackupError> {
         let databases: Vec<_> = self.instance.databases().into_iter().filter(|d| d.is_logged()).collect();
         if kind == Kind::Incremental {
             for database in &databases {
                 let header = database.header();
-                let usable = !header.previous_full_backup().is_none()
-                    && header.previous_full_backup_kind() == BackupInfoKind::NORMAL;
+                let usable =
+                    !header.previous_full_backup().is_none() && header.previous_full_backup_kind() == made_by;
                 if !usable {
                     self.report(EventId::MISSING_FULL_BACKUP, [database.path().display().to_string()]);
                     return Err(BackupError::MissingFullBackup { database: database.path().to_path_buf() });
@@ -122,6 +138,7 @@ impl BackupContext {
         };
         Ok(State {
             kind,
+            made_by,
             phase: if kind.is_full() { Phase::Databases } else { Phase::LogsAndPatches },
             mark,
             mark_time,

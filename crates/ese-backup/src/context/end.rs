@@ -1,6 +1,6 @@
 //! The end of a backup: headers are stamped, or nothing is.
 
-use ese_format::{BackupInfo, BackupInfoKind};
+use ese_format::BackupInfo;
 use ese_instance::{BackupStamp, EventId, InstanceError, apply_backup};
 use ese_log::record::{BackupPhase, BackupScope};
 
@@ -15,6 +15,8 @@ impl BackupContext {
     /// # Errors
     /// Refused at the door; `InvalidParameter` unless exactly one of normal and abort is given; `NoBackup`.
     #[doc(alias = "JetEndExternalBackupInstance2")]
+    #[doc(alias = "JetEndExternalBackup")]
+    #[doc(alias = "JetEndExternalBackupInstance")]
     pub fn end(&self, flags: EndFlags) -> Result<(), BackupError> {
         let _call = self.enter()?;
         if flags.contains(EndFlags::NORMAL) == flags.contains(EndFlags::ABORT) {
@@ -36,6 +38,31 @@ impl BackupContext {
     /// Ends the backup for the directory form; `stamp`: whether headers remember it.
     pub(crate) fn end_directory(&self, success: bool, stamp: bool) -> bool {
         self.end_inside(if success { Ending::Normal { header_update: stamp } } else { Ending::ByCaller })
+    }
+
+    /// The files are as they must be for a snapshot: all of them count as read.
+    pub(crate) fn take_everything(&self) -> Result<(), BackupError> {
+        // Before the ranges are computed: databases that are not in the set keep logs back.
+        if let Some(state) = &mut *self.state.lock() {
+            let logged = self.instance.databases().into_iter().filter(|d| d.is_logged());
+            state.databases = logged.map(|d| (d.id(), true)).collect();
+        }
+        self.log_info_inside()?;
+        if let Some(state) = &mut *self.state.lock() {
+            state.logs_read.extend(state.copy.clone());
+        }
+        Ok(())
+    }
+
+    /// Ends the backup that a snapshot is; `stamp`: headers remember it, with that mark for logs that were truncated.
+    pub(crate) fn end_snapshot(&self, stamp: Option<bool>) -> bool {
+        if let (Some(truncated), Some(state)) = (stamp, &mut *self.state.lock()) {
+            state.truncated = truncated;
+        }
+        self.end_inside(match stamp {
+            Some(_) => Ending::Normal { header_update: true },
+            None => Ending::ByCaller,
+        })
     }
 
     fn end_inside(&self, ending: Ending) -> bool {
@@ -102,7 +129,7 @@ impl BackupContext {
             }
             let record = step_record(BackupPhase::UPDATE_HEADER, state.scope(), database.id(), info);
             self.instance.append(&record)?;
-            database.change_header(|h| apply_backup(h, stamp, BackupInfoKind::NORMAL, info));
+            database.change_header(|h| apply_backup(h, stamp, state.made_by, info));
         }
         self.instance.flush_log()?;
         self.instance.write_database_headers()

@@ -65,6 +65,7 @@ impl BackupContext {
     /// Refused at the door; `InvalidParameter` without a name; `NoBackup`; `Stopped`; `FileOpen`; `DatabaseNotFound` in
     /// the database phase; `InvalidSequence` for a database in the log phase; `MissingFile`; a storage error.
     #[doc(alias = "JetOpenFileInstance")]
+    #[doc(alias = "JetOpenFile")]
     pub fn open_file(&self, path: &Path) -> Result<OpenedFile, BackupError> {
         let _call = self.enter()?;
         self.open_file_inside(path)
@@ -172,6 +173,7 @@ impl BackupContext {
     /// number of pages, or a first read of 2 pages or fewer (a database) or fewer than 2 (a log); `Page`, `LogVerify`;
     /// `SessionSharing` when another thread is reading a log; a storage error.
     #[doc(alias = "JetReadFileInstance")]
+    #[doc(alias = "JetReadFile")]
     pub fn read_file(&self, handle: FileHandle, buffer: &mut [u8]) -> Result<usize, BackupError> {
         let _call = self.enter()?;
         let open = self.open_for_read(handle)?;
@@ -246,6 +248,7 @@ impl BackupContext {
     /// # Errors
     /// Refused at the door; `NoBackup`; `InvalidParameter` when nothing is open under the handle.
     #[doc(alias = "JetCloseFileInstance")]
+    #[doc(alias = "JetCloseFile")]
     pub fn close_file(&self, handle: FileHandle) -> Result<(), BackupError> {
         let _call = self.enter()?;
         if self.state.lock().is_none() {

@@ -35,6 +35,8 @@ impl BackupContext {
     /// Refused at the door; `NoBackup`; `Stopped`; `InvalidSequence` while a file is open; for an incremental backup
     /// `MissingFile` when a log since the last backup is gone; `NoArchivedLog`; a failure of the log.
     #[doc(alias = "JetGetLogInfoInstance2")]
+    #[doc(alias = "JetGetLogInfo")]
+    #[doc(alias = "JetGetLogInfoInstance")]
     pub fn log_info(&self) -> Result<LogInfo, BackupError> {
         let _call = self.enter()?;
         self.log_info_inside()
@@ -145,6 +147,7 @@ impl BackupContext {
     /// Refused at the door; `NoBackup`; `Stopped`; `InvalidSequence` while a file is open or before the log range is
     /// known; `LogsNotCopied`; a storage error, with what was deleted so far staying deleted.
     #[doc(alias = "JetTruncateLogInstance")]
+    #[doc(alias = "JetTruncateLog")]
     pub fn truncate_logs(&self) -> Result<(), BackupError> {
         let _call = self.enter()?;
         self.truncate_inside()

@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use ese_format::{BackupInfo, LogPosition, LogTime};
+use ese_format::{BackupInfo, BackupInfoKind, LogPosition, LogTime};
 use ese_instance::{BackupOwner, EntryError, EventId, Instance, InstanceState};
 use ese_log::record::{Backup2, BackupMethod, BackupPhase, BackupScope, DatabaseSlot, Record};
 use parking_lot::Mutex;
@@ -95,6 +95,8 @@ impl Kind {
 /// Everything that is known of a backup that is on.
 struct State {
     kind: Kind,
+    /// What headers say about how it was made.
+    made_by: BackupInfoKind,
     /// Whether the client may open files: not in a surrogate backup.
     phase: Phase,
     /// Identity of the set: the tip of the log at the begin of a full backup, the roll of an incremental one.
@@ -173,6 +175,7 @@ impl BackupContext {
 
     /// Asks a backup that is on to stop: its next call fails. Without a backup it does nothing.
     #[doc(alias = "JetStopBackupInstance")]
+    #[doc(alias = "JetStopBackup")]
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
     }

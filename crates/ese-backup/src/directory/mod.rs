@@ -46,6 +46,7 @@ pub struct BackupSummary {
 /// `LogDown`; `CircularLogging`; a backup in progress; `MissingFullBackup`; the checkpoint; the directory; then whatever
 /// copying finds.
 #[doc(alias = "JetBackupInstance")]
+#[doc(alias = "JetBackup")]
 pub fn backup_instance(
     instance: &Instance,
     path: Option<&Path>,

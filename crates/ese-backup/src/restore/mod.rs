@@ -91,6 +91,7 @@ pub struct RestoreSummary {
 /// logs in the log directory; `PatchFileMissing`; `DatabaseMissing`; each database's header, trailer and range; then what
 /// copying and replaying find.
 #[doc(alias = "JetRestore2")]
+#[doc(alias = "JetRestore")]
 pub fn restore(
     environment: &Environment,
     path: &Path,

@@ -55,6 +55,7 @@ impl Engine {
     /// The instances of the process, in the order of their creation, with their databases.
     #[must_use]
     #[doc(alias = "JetGetInstanceInfo")]
+    #[doc(alias = "JetFreeBuffer")]
     pub fn instance_infos(&self) -> Vec<InstanceInfo> {
         self.instances().iter().map(Instance::info).collect()
     }

@@ -29,6 +29,7 @@ impl Instance {
     /// Refused at the door; `InvalidPath`, `PathInUse`, `InvalidSettings`; `ReplayNeeded`, `Recovery`, `MissingCurrentLog`,
     /// `LogStreamMissing`; a storage error or a damaged log.
     #[doc(alias = "JetInit3")]
+    #[doc(alias = "JetInit2")]
     pub fn initialize(&self, options: InitOptions) -> Result<(), InstanceError> {
         self.initialize_with(options, &NoRecoveryProgress)
     }

@@ -2,6 +2,7 @@
 
 mod attach;
 mod checkpoint;
+mod computed;
 mod durable_commit;
 mod init;
 mod options;
@@ -188,15 +189,6 @@ impl Instance {
         self.shared.gate.set_fatal(cause);
     }
 
-    /// A parameter's value in force.
-    ///
-    /// # Errors
-    /// Refused at the door, or `Parameter`.
-    pub fn parameter(&self, id: ParameterId) -> Result<ParameterValue, InstanceError> {
-        let _call = self.enter(InstanceState::check_without_init)?;
-        Ok(self.shared.parameters.lock().get(id)?)
-    }
-
     /// All parameters in force.
     #[must_use]
     pub fn parameters(&self) -> ParameterSet {
@@ -212,6 +204,7 @@ impl Instance {
     ///
     /// # Errors
     /// Refused at the door, or `Parameter`.
+    #[doc(alias = "JetSetSystemParameter")]
     pub fn set_parameter(
         &self,
         id: ParameterId,

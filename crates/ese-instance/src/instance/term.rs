@@ -21,6 +21,7 @@ impl Instance {
     /// the instance goes on; `DirtyShutdown` when it was asked for, or forced by an
     /// earlier fatal error; the first failure on the way.
     #[doc(alias = "JetTerm2")]
+    #[doc(alias = "JetTerm")]
     pub fn terminate(&self, mode: TermMode) -> Result<(), InstanceError> {
         self.shared.gate.lock(ApiLock::Terminating, mode.ends_backup(), InstanceState::check_term)?;
         if let Some((_, sessions)) = self.live() {

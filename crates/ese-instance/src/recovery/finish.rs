@@ -26,6 +26,8 @@ const UNDONE_BETWEEN_CHECKPOINTS: u64 = 10_000;
 ///
 /// # Errors
 /// [`RecoveryError`]; recovery can be run again after the cause is gone.
+#[doc(alias = "JetExternalRestore")]
+#[doc(alias = "JetExternalRestore2")]
 pub fn recover(
     request: &RecoveryRequest,
     environment: &RecoveryEnvironment,

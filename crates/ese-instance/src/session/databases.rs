@@ -40,6 +40,7 @@ impl Session {
     /// # Errors
     /// As [`attach_database`](Self::attach_database).
     #[doc(alias = "JetAttachDatabase2")]
+    #[doc(alias = "JetAttachDatabase3")]
     pub fn attach_database_with(&self, path: &Path, options: &AttachOptions) -> Result<(), InstanceError> {
         self.shared.enter(SessionCall::Ordinary)?.check_no_transaction()?;
         self.instance().attach_with(path, options)?;
@@ -51,6 +52,7 @@ impl Session {
     /// # Errors
     /// Refused at the door; `InTransaction`; as [`Instance::detach`](crate::Instance::detach).
     #[doc(alias = "JetDetachDatabase")]
+    #[doc(alias = "JetDetachDatabase2")]
     pub fn detach_database(&self, path: &Path) -> Result<(), InstanceError> {
         self.shared.enter(SessionCall::WindingDown)?.check_no_transaction()?;
         self.instance().detach(path)

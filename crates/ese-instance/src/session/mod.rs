@@ -157,6 +157,17 @@ impl Session {
         self.instance().begin_session()
     }
 
+    /// Version of the engine whose files are written, as one number: major 4 bits, minor 4, build 16, service pack 8 from
+    /// the highest on.
+    ///
+    /// # Errors
+    /// Refused at the door.
+    #[doc(alias = "JetGetVersion")]
+    pub fn engine_version(&self) -> Result<u32, InstanceError> {
+        drop(self.shared.enter(SessionCall::Ordinary)?);
+        Ok(10 << 28 | 17763 << 8)
+    }
+
     /// Number of the session in the log.
     #[must_use]
     #[doc(alias = "procid")]
