@@ -56,7 +56,7 @@ impl LiveTrees {
     /// Sets the last page that a database may grow to; `None`: no limit.
     ///
     /// # Errors
-    /// [`LiveError::Slot`](super::LiveError::Slot).
+    /// [`LiveError::Slot`].
     #[doc(alias = "cpgDatabaseSizeMax")]
     pub fn set_largest_page(&self, slot: DatabaseSlot, largest: Option<PageNumber>) -> Result<()> {
         self.core.lock().slot_mut(slot)?.largest_page = largest;

@@ -235,6 +235,15 @@ impl LongValueWriter<'_> {
         self.source().root(id)
     }
 
+    /// Takes the right to change a long value. `false` when another transaction has changed how many rows refer to it.
+    pub(super) fn may_change(&mut self, id: LongValueId) -> Result<bool> {
+        match self.tree.write_lock(self.trees, self.state, &id.key()) {
+            Ok(()) => Ok(true),
+            Err(TableError::Live(LiveError::WriteConflict { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     fn insert_chunk(&mut self, id: LongValueId, offset: u32, data: &[u8], compress: bool) -> Result<()> {
         let key = LongValueKey { id, offset: Some(offset) }.encode();
         // A chunk that is shorter than what it stands for is a compressed one.

@@ -400,7 +400,7 @@ impl Cursor {
                 let what = "the value ends before the offset";
                 return Err(column_error(column, what, JetError::COLUMN_NO_CHUNK));
             }
-            let in_place = own || root.reference_count == 1 && replaces;
+            let in_place = own || root.reference_count == 1 && replaces && writer.may_change(id)?;
             let mut target_id = id;
             writer.edits = (in_place && !own).then_some(edits);
             if !in_place {
