@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use sha2::{Digest, Sha256};
+
 fn ese(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ese")).args(arguments).output().unwrap()
 }
@@ -59,6 +61,24 @@ fn a_copy_is_recovered_to_the_originals_content() {
         let verify = ese(&["verify", database.to_str().unwrap()]);
         assert!(verify.status.success(), "{case}: {}", text(&verify.stdout));
     }
+}
+
+/// 45 MB of log of which nothing is in the database: the original's content is known by its digest.
+#[test]
+fn a_long_log_gives_the_originals_content() {
+    let Some(folder) = testdata::reference("big-dirty-p8k") else { return };
+    let manifest = std::fs::read(folder.join("MANIFEST.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    let target = work.path().join("copy");
+    let files = folder.join("files");
+    let done = ese(&["recover", files.to_str().unwrap(), "--to", target.to_str().unwrap()]);
+    assert!(done.status.success(), "{}", text(&done.stdout));
+    let database = target.join("db.edb");
+    let path = database.to_str().unwrap();
+    let export = ese(&["export", "--format", "canonical", "--no-index-keys", path]);
+    let digest: String = Sha256::digest(&export.stdout).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(manifest["recovered_dump_sha256"], digest.as_str());
 }
 
 #[test]
