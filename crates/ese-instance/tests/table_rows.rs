@@ -388,3 +388,29 @@ fn an_index_of_the_version_column_follows_it() {
     drop(table);
     bed.finish();
 }
+
+/// Rows that arrive in order in front of an older one fill their pages: the older one is moved away once.
+#[test]
+fn rows_in_front_of_an_older_one_fill_their_pages() {
+    const ROWS: i32 = 3000;
+    let bed = Bed::new(4096);
+    let spec = TableSpec::new("T")
+        .column(ColumnSpec::fixed("Id", ColumnKind::LONG))
+        .column(ColumnSpec::variable("Data", ColumnKind::BINARY, 255))
+        .index(IndexSpec::new("ById").ascending("Id").primary());
+    bed.database.create_table(&spec).unwrap();
+    let mut table = bed.open("T");
+    let (id, data) = (table.column_id("Id").unwrap(), table.column_id("Data").unwrap());
+    let splits = bed.instance.counters().splits;
+    for key in [i32::MAX].into_iter().chain(0..ROWS) {
+        table.prepare(PrepareKind::Insert).unwrap();
+        table.set_column(id, &key.to_le_bytes(), SetFlags::empty()).unwrap();
+        table.set_column(data, &[7; 100], SetFlags::empty()).unwrap();
+        table.update().unwrap();
+    }
+    // 30 rows and more in a page; half as many when each split leaves two halves.
+    let splits = bed.instance.counters().splits - splits;
+    assert!((80..=110).contains(&splits), "{splits}");
+    drop(table);
+    bed.crash().finish();
+}

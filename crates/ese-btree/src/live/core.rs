@@ -80,6 +80,8 @@ pub(super) struct Core {
     pub(super) last_leaves: [Option<LastLeaf>; 8],
     /// Where a walk through leaves goes on if they lie in order, and how many pages are read at once then.
     pub(super) read_ahead: (DatabaseSlot, PageNumber, u32),
+    /// The tree of which a leaf was split last inside, and the key in front of which that was.
+    pub(super) last_split: (DatabaseSlot, PageNumber, Vec<u8>),
     /// The page on which a deleted node without versions was met last.
     pub(super) dead_page: Option<(DatabaseSlot, PageNumber)>,
     /// The session of clean-up.
@@ -108,6 +110,8 @@ impl Core {
             scratch_key: Vec::new(),
             last_leaves: [None; 8],
             read_ahead: (DatabaseSlot(0), PageNumber::NONE, 1),
+
+            last_split: (DatabaseSlot(0), PageNumber::NONE, Vec::new()),
             dead_page: None,
             system: None,
         }

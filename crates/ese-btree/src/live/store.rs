@@ -71,6 +71,17 @@ impl PageStore for LiveStore<'_> {
         Ok(self.core.cache.resize(self.slot, last)?)
     }
 
+    fn splits_here_again(&mut self, tree: &TreeRoot, key: &[u8]) -> bool {
+        let (slot, root, last) = &mut self.core.last_split;
+        if (*slot, *root) == (self.slot, tree.root) && last == key {
+            return true;
+        }
+        (*slot, *root) = (self.slot, tree.root);
+        last.clear();
+        last.extend_from_slice(key);
+        false
+    }
+
     fn next_time(&mut self) -> DbTime {
         self.core.next_time(self.slot).unwrap_or(DbTime::INVALID)
     }

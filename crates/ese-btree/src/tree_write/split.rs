@@ -129,6 +129,12 @@ fn choose(load: Load<'_, '_>, new: usize, end: End, room: usize) -> Option<Cut> 
     {
         return Some(cut);
     }
+    // What stands behind the place where keys arrive goes, so that they arrive at the end of a page from now on.
+    if end == End::HotPoint
+        && let Some(cut) = fits(new + 1)
+    {
+        return Some(cut);
+    }
     let reserve = |line: usize| load.reserves.get(line).copied().unwrap_or(0);
     let sizes: Vec<usize> =
         load.lines.iter().enumerate().map(|(i, line)| line.node(&[]).body_len() + 4 + reserve(i)).collect();
@@ -154,6 +160,9 @@ enum End {
     No,
     /// Behind the last line of a page.
     Hot,
+    /// In front of the line that was behind the new one of the last split, too.
+    #[doc(alias = "fHotpoint")]
+    HotPoint,
     /// Behind the last line of the last leaf.
     Append,
 }
@@ -250,6 +259,10 @@ impl<S: PageStore> TreeWriter<S> {
         let end = match (is_leaf, inserts && new + 1 == lines.len()) {
             (true, true) if right_page.is_none() => End::Append,
             (true, true) => End::Hot,
+            (true, false) if inserts => match lines.get(new + 1).map(Line::whole_key) {
+                Some(behind) if self.store.splits_here_again(tree, &behind) => End::HotPoint,
+                _ => End::No,
+            },
             // The last line is the one that was led to the new page on the right.
             (false, _)
                 if new + 2 == lines.len() && lines.last().is_some_and(|l| l.whole_key().is_empty()) =>

@@ -40,6 +40,13 @@ pub trait PageStore {
     /// The next value of the update counter.
     fn next_time(&mut self) -> DbTime;
 
+    /// Told of the key in front of which a leaf of a tree is split. Whether that of the split before was the same: then keys
+    /// arrive in order there. The default remembers nothing.
+    fn splits_here_again(&mut self, tree: &TreeRoot, key: &[u8]) -> bool {
+        let _ = (tree, key);
+        false
+    }
+
     /// Told of each change of a tree before it is applied; the following calls of [`page_mut`](Self::page_mut) and
     /// [`new_page`](Self::new_page) belong to it. The default keeps no record.
     ///
