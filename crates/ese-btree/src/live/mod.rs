@@ -17,6 +17,7 @@ mod maintain;
 mod page_copy;
 mod private;
 mod records;
+mod room;
 mod search;
 mod settings;
 mod size;
