@@ -176,6 +176,45 @@ fn a_thread_writes_behind_those_that_append() {
     assert_eq!(read, written);
 }
 
+/// Threads that wait for each of their records while others close generations in memory: what is taken from the buffer goes
+/// into the file of its own generation.
+#[test]
+fn generations_closed_in_memory_between_two_flushes_keep_their_files() {
+    let mut world = World::new(Arc::new(MemoryStorage::new()));
+    world.settings.write_behind = true;
+    world.settings.file_segments = 4;
+    let writer = world.create();
+    let appended: Vec<Vec<(LogPosition, Vec<u8>)>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4u8)
+            .map(|thread| {
+                let writer = &writer;
+                scope.spawn(move || {
+                    let mut batch = RecordBatch::new();
+                    let mut appended = Vec::new();
+                    for i in 0..60_000usize {
+                        let record = filler(100 + i % 500, thread.wrapping_mul(77).wrapping_add(i as u8));
+                        batch.clear();
+                        batch.push_bytes(&record);
+                        let done = writer.append(&mut batch, AppendOptions::default()).unwrap();
+                        appended.push((done.first, record));
+                        if thread < 2 {
+                            writer.flush_to(done.last).unwrap();
+                        }
+                    }
+                    appended
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    writer.flush().unwrap();
+    let mut written: Vec<_> = appended.concat();
+    written.sort_by_key(|(position, _)| *position);
+    let (read, last) = read_all(&*world.storage).unwrap();
+    assert!(last.header.generation() > LogGeneration(1000), "{}", last.header.generation());
+    assert!(read == written, "{} records of {}", read.len(), written.len());
+}
+
 #[test]
 fn a_record_too_large_for_a_generation_is_refused() {
     let world = World::new(Arc::new(MemoryStorage::new()));

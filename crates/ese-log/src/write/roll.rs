@@ -8,6 +8,7 @@ use ese_format::{
     Signature,
 };
 use ese_io::{File, IoErrorKind, OpenMode, OpenOptions, Randomness, Storage};
+use parking_lot::MutexGuard;
 
 use crate::error::LogError;
 use crate::read::{OpenLog, StreamEnd, apply_repairs};
@@ -129,9 +130,7 @@ impl LogWriter {
     /// [`LogError::Down`] when the old generation cannot be completed or the new one not created: the log is down then.
     pub fn roll(&self) -> Result<(), LogError> {
         let mut output = self.output.lock();
-        self.finish_closed(&mut output)?;
-        let mut buffer = self.buffer.lock();
-        super::writer::check_up(&buffer)?;
+        let mut buffer = self.lock_buffer_of_file(&mut output)?;
         self.roll_locked(&mut output, &mut buffer)
     }
 
@@ -170,17 +169,21 @@ impl LogWriter {
         true
     }
 
-    /// Writes the end of a generation that was closed in memory, and makes the file of the next one.
-    pub(super) fn finish_closed(&self, output: &mut Output) -> Result<(), LogError> {
+    /// The buffer, locked, once all generations in front of it have their ends written and the file of `output` is its own:
+    /// what is taken from it belongs into that file for as long as it stays locked. While it is not, anybody who appends may
+    /// close its generation.
+    pub(super) fn lock_buffer_of_file(
+        &self,
+        output: &mut Output,
+    ) -> Result<MutexGuard<'_, Buffer>, LogError> {
         loop {
-            let (mut closed, header) = {
-                let mut buffer = self.buffer.lock();
-                super::writer::check_up(&buffer)?;
-                let Some(closed) = buffer.closed.take() else { return Ok(()) };
-                (closed, buffer.header.clone())
-            };
+            let mut buffer = self.buffer.lock();
+            super::writer::check_up(&buffer)?;
+            let Some(mut closed) = buffer.closed.take() else { return Ok(buffer) };
+            let header = buffer.header.clone();
+            // Others append while this is written.
+            drop(buffer);
             let rest = closed.log.take(true);
-            // Others append while this is written, and may close another one.
             let made = self.next_generation(output, rest, header, &closed.attachments);
             let mut buffer = self.buffer.lock();
             match made {

@@ -167,9 +167,8 @@ impl LogWriter {
         }
         // Room has to be made first: that needs the file, which is locked before the buffer.
         let mut output = self.output.lock();
-        self.finish_closed(&mut output)?;
         {
-            let mut buffer = self.buffer.lock();
+            let mut buffer = self.lock_buffer_of_file(&mut output)?;
             self.check_append(&mut buffer, batch, options)?;
             if options.new_generation || !buffer.log.fits(batch) {
                 self.roll_locked(&mut output, &mut buffer)?;
@@ -180,7 +179,7 @@ impl LogWriter {
             }
         }
         self.write_out(&mut output, false)?;
-        let mut buffer = self.buffer.lock();
+        let mut buffer = self.lock_buffer_of_file(&mut output)?;
         self.check_append(&mut buffer, batch, options)?;
         if !buffer.log.fits(batch) {
             self.roll_locked(&mut output, &mut buffer)?;
@@ -308,12 +307,7 @@ impl LogWriter {
 
     /// Writes what waits: whole segments, and the incomplete one when `partial` says so.
     pub(super) fn write_out(&self, output: &mut Output, partial: bool) -> Result<(), LogError> {
-        self.finish_closed(output)?;
-        let flush = {
-            let mut buffer = self.buffer.lock();
-            check_up(&buffer)?;
-            buffer.log.take(partial)
-        };
+        let flush = self.lock_buffer_of_file(output)?.log.take(partial);
         // Others append while this is written.
         let Some(flush) = flush else { return Ok(()) };
         let end = flush.end;
@@ -349,9 +343,11 @@ impl LogWriter {
     #[must_use]
     pub fn header(&self) -> LogHeader {
         let mut output = self.output.lock();
-        // Whether that works shows elsewhere: the log is down when it does not.
-        let _ = self.finish_closed(&mut output);
-        self.buffer.lock().header.clone()
+        match self.lock_buffer_of_file(&mut output) {
+            Ok(buffer) => buffer.header.clone(),
+            // The log is down, which shows elsewhere.
+            Err(_) => self.buffer.lock().header.clone(),
+        }
     }
 
     /// The generation being written.
@@ -364,7 +360,8 @@ impl LogWriter {
     #[must_use]
     pub fn current_path(&self) -> PathBuf {
         let mut output = self.output.lock();
-        let _ = self.finish_closed(&mut output);
+        // Whether that works shows elsewhere: the log is down when it does not.
+        drop(self.lock_buffer_of_file(&mut output));
         output.path.clone()
     }
 
