@@ -7,7 +7,7 @@ use ese_backup::{
     BackupContext, BeginFlags, EndFlags, FileHandle, NoProgress, ReadOptions, RestoreOptions, restore,
 };
 use ese_instance::{Environment, Instance, TermMode};
-use ese_io::{AlignedBuffer, FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{AlignedBuffer, MemoryStorage, Storage};
 
 use crate::engine::{Running, verify_deeply};
 use crate::run::Contents;
@@ -89,13 +89,7 @@ impl Backup {
 /// What a set holds when it is restored.
 pub(crate) fn contents(set: &MemoryStorage, page_size: u32, seed: u64) -> Result<Contents> {
     let storage: Arc<dyn Storage> = Arc::new(set.clone());
-    let environment = Environment {
-        storage: Arc::clone(&storage),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(seed)),
-        events: None,
-        threads: false,
-    };
+    let environment = Environment::repeatable(Arc::clone(&storage), 1_795_353_522_574, seed);
     let options = RestoreOptions {
         destination: "/db".into(),
         create_path: true,

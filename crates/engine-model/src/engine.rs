@@ -10,7 +10,7 @@ use ese_instance::{
     IndexSpec, InitOptions, Instance, ParameterId, PrepareKind, RetrieveFlags, RetrieveOptions, SeekFlags,
     Session, SetFlags, SetOptions, Table, TableError, TableMode, TableSpec, TermMode, deep_verify,
 };
-use ese_io::{FixedClock, SeededRandomness, Storage};
+use ese_io::Storage;
 
 use crate::edit::Edit;
 use crate::model::{Refusal, Row};
@@ -70,13 +70,7 @@ impl Running {
         sessions: usize,
         seed: u64,
     ) -> Result<Self> {
-        let engine = Engine::new(Environment {
-            storage: Arc::clone(storage),
-            clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-            randomness: Arc::new(SeededRandomness::new(seed)),
-            events: None,
-            threads: false,
-        });
+        let engine = Engine::new(Environment::repeatable(Arc::clone(storage), 1_795_353_522_574, seed));
         let instance = engine.create_instance("model").map_err(broken)?;
         for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
             instance.set_parameter(id, "/db").map_err(broken)?;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use ese_format::{JetError, LogGeneration, PageNumber, PageVerdict};
-use ese_instance::{BackupInProgress, EntryError, InstanceError, io_jet_error};
+use ese_instance::{BackupInProgress, EntryError, InstanceError};
 use ese_io::IoError;
+use ese_log::storage_jet_error;
 use ese_log::{CheckpointError, LogError};
 
 /// A failed call of a backup.
@@ -168,7 +169,7 @@ impl BackupError {
     pub fn jet_error(&self) -> JetError {
         match self {
             Self::Instance(error) => error.jet_error(),
-            Self::Io(error) => io_jet_error(error),
+            Self::Io(error) => storage_jet_error(error),
             Self::Log(error) => error.jet_error(),
             Self::Checkpoint(error) => error.jet_error(),
             Self::LoggingDisabled => JetError::LOGGING_DISABLED,

@@ -21,8 +21,7 @@ use ese_instance::recovery::{
 };
 use ese_instance::{Engine, Environment, InitOptions, ParameterId, TermMode};
 use ese_io::{
-    Effect, EntryKind, FixedClock, IoErrorKind, SeededRandomness, SimulatedDisk, Storage, Survival,
-    crash_everywhere, fail_everywhere,
+    Effect, EntryKind, IoErrorKind, SimulatedDisk, Storage, Survival, crash_everywhere, fail_everywhere,
 };
 use ese_log::record::{Record, SessionId, Trace};
 use ese_log::{BaseName, LogNames};
@@ -55,13 +54,7 @@ fn source() -> SimulatedDisk {
 
 /// A session with an instance on the source.
 fn session(storage: Arc<dyn Storage>, work: impl FnOnce(&ese_instance::Instance) -> Outcome) -> Outcome {
-    let engine = Engine::new(Environment {
-        storage,
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    });
+    let engine = Engine::new(Environment::repeatable(storage, 1_795_353_522_574, 7));
     let instance = engine.create_instance("test").map_err(text)?;
     for (id, value) in [(ParameterId::LOG_FILE_SIZE, 128_u32), (ParameterId::DATABASE_PAGE_SIZE, PAGE as u32)]
     {
@@ -119,11 +112,7 @@ fn check_source(disk: &SimulatedDisk, pages: &[u8]) -> Outcome {
     let mut request = RecoveryRequest::soft(Path::new("/db"), names);
     request.cache_bytes = 100 * PAGE;
     request.missing_current_log = MissingCurrentLog::Accept;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_800_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(disk.clone()), 1_800_000_000_000, 1);
     recover(&request, &environment, &NoRecoveryProgress).map_err(|e| format!("source: {e}"))?;
     let found = disk.get("/db/db.edb").ok_or("no database")?;
     // Recovery cuts off what the database does not own: pages that were never used.
@@ -230,13 +219,7 @@ fn check(case: &Case, disk: &SimulatedDisk, pages: &[u8], logs: &BTreeSet<String
 
 /// Restores what is there. In the middle of a full backup that may be nothing, and restore must say so.
 fn check_restore(case: &Case, disk: &SimulatedDisk, pages: &[u8], is_new: bool) -> Outcome {
-    let environment = Environment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_800_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-        events: None,
-        threads: false,
-    };
+    let environment = Environment::repeatable(Arc::new(disk.clone()), 1_800_000_000_000, 1);
     let options = RestoreOptions {
         destination: "/restored".into(),
         create_path: true,

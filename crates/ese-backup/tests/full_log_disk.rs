@@ -9,7 +9,7 @@ use ese_format::ColumnKind;
 use ese_instance::{
     ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, ParameterId, TableSpec, TermMode,
 };
-use ese_io::{FixedClock, FullStorage, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{FullStorage, MemoryStorage, Storage};
 
 fn table(name: &str) -> TableSpec {
     TableSpec::new(name)
@@ -23,13 +23,7 @@ fn no_backup_begins_on_a_full_log_disk() {
     for directory in ["/db", "/set"] {
         disk.create_directory(Path::new(directory)).unwrap();
     }
-    let engine = Engine::new(Environment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    });
+    let engine = Engine::new(Environment::repeatable(Arc::new(disk.clone()), 1_795_353_522_574, 7));
     let instance = engine.create_instance("full").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
         instance.set_parameter(id, "/db").unwrap();

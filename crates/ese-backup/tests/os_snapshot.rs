@@ -10,18 +10,12 @@ use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, Engine, Environment, Instance, ParameterId, PrepareKind, Session,
     SetOptions, TableMode, TableSpec, TermMode,
 };
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, Storage};
 
 const DATABASE: &str = "/db/a.edb";
 
 fn engine(storage: &MemoryStorage) -> Engine {
-    Engine::new(Environment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    })
+    Engine::new(Environment::repeatable(Arc::new(storage.clone()), 1_795_353_522_574, 7))
 }
 
 fn start(engine: &Engine, set: impl Fn(&Instance)) -> Instance {

@@ -12,8 +12,8 @@ use ese_btree::{Difference, compare_databases};
 use ese_format::DatabaseState;
 use ese_instance::{Environment, read_database_header};
 use ese_io::{
-    Effect, EntryKind, File, FixedClock, IoErrorKind, OpenOptions, SeededRandomness, SimulatedDisk, Storage,
-    Survival, crash_everywhere, fail_everywhere,
+    Effect, EntryKind, File, IoErrorKind, OpenOptions, SimulatedDisk, Storage, Survival, crash_everywhere,
+    fail_everywhere,
 };
 
 use forgetful::Forgetful;
@@ -22,13 +22,7 @@ const PAGE: usize = 4096;
 const TARGET: &str = "/new/db.edb";
 
 fn environment(storage: Arc<dyn Storage>) -> Environment {
-    Environment {
-        storage,
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    }
+    Environment::repeatable(storage, 1_795_353_522_574, 7)
 }
 
 fn put(disk: &SimulatedDisk, folder: &Path, target: &Path) {

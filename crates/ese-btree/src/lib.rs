@@ -25,7 +25,7 @@ pub use page_edit::{
     NewNode, NodeRef, PageEditError, PageImage, dehydrate, node_flags, page_flags, rehydrate, usable_prefix,
 };
 pub use redo::{
-    Divergence, DivergenceKind, Divergences, Handled, MissingPage, RecordBatch, Redo, RedoDatabase,
+    Divergence, DivergenceKind, Divergences, Handled, MissingPage, PositionedRecords, Redo, RedoDatabase,
     RedoError, RedoErrorKind, RedoMapEntry, RedoMaps, RedoStatistics, Session, Version, VersionList,
     is_refused,
 };

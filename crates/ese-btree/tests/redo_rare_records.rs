@@ -7,10 +7,9 @@ mod stream_bed;
 use ese_btree::Handled;
 use ese_format::{DbTime, LogPosition, ObjectId, PageNumber};
 use ese_log::record::{
-    BeforeImage, BeforeImageFlags, CommitOutermost, CreateSingleExtentFdp, DatabaseSlot, Delete, EmptyPage,
-    EmptyTree, ExtentFreed, Insert, Macro, Merge, MergeFields, MergeKind, NodePrefix, PagePrefix, Record,
-    RecordKind, Refresh, Replace, Scrub, ScrubFlags, SessionId, SetExternalHeader, ShrinkDatabase,
-    TransactionTime, TrimDatabase,
+    BeforeImage, BeforeImageFlags, CommitOutermost, DatabaseSlot, Delete, EmptyPage, EmptyTree, ExtentFreed,
+    Insert, Macro, Merge, MergeFields, MergeKind, NodePrefix, PagePrefix, Record, RecordKind, Refresh,
+    Replace, Scrub, ScrubFlags, SessionId, SetExternalHeader, ShrinkDatabase, TransactionTime, TrimDatabase,
 };
 use stream_bed::{LAST, NEVER_USED, OBJECT, REVERTED, ROOT, SESSION, SHRUNK, SIZE, SLOT, Stream};
 
@@ -158,15 +157,7 @@ fn a_merge_whose_nodes_are_in_no_image() {
     ] {
         let mut stream = Stream::new(false);
         for page in [11, 12, 13] {
-            let page = stream.prefix(page, 0);
-            let create = CreateSingleExtentFdp {
-                page,
-                object: OBJECT,
-                parent_root: PageNumber(1),
-                primary_page_count: 1,
-                page_flags: 0,
-            };
-            stream.apply(&Record::CreateSingleExtentFdp(create)).unwrap();
+            stream.create_tree(page);
         }
         let (left, right) = (stream.page_time(11), stream.page_time(13));
         let page = stream.prefix(12, 0);

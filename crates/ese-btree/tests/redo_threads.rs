@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use ese_btree::{Handled, RecordBatch, Redo, RedoDatabase, RedoError, RedoErrorKind};
+use ese_btree::{Handled, PositionedRecords, Redo, RedoDatabase, RedoError, RedoErrorKind};
 use ese_format::PageSize;
 use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
 use ese_log::record::{Record, RecordKind};
@@ -57,7 +57,7 @@ fn replay(
     }
     let mut at = 0;
     while at < records.len() {
-        let mut batch = RecordBatch::default();
+        let mut batch = PositionedRecords::default();
         for (position, bytes) in records.iter().skip(at) {
             if batch.byte_len() >= setup.batch_bytes {
                 break;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_btree::{
-    Divergence, DivergenceKind, Handled, MissingPage, RecordBatch, Redo, RedoDatabase, RedoError,
+    Divergence, DivergenceKind, Handled, MissingPage, PositionedRecords, Redo, RedoDatabase, RedoError,
 };
 use ese_format::{DbTime, JetError, LogPosition, PageSize};
 use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
@@ -29,7 +29,7 @@ fn replay(records: &Records, size: PageSize, workers: usize, future: bool) -> (R
     if workers > 0 {
         redo.start_workers(workers);
     }
-    let mut batch = RecordBatch::default();
+    let mut batch = PositionedRecords::default();
     records.iter().for_each(|(position, bytes)| batch.push(*position, bytes));
     let batch = Arc::new(batch);
     let mut outcome = Ok(());

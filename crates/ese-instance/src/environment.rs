@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use ese_format::{LogTime, Signature};
-use ese_io::{Clock, OsStorage, Randomness, Storage, SystemClock, SystemRandomness};
+use ese_io::{
+    Clock, FixedClock, OsStorage, Randomness, SeededRandomness, Storage, SystemClock, SystemRandomness,
+};
 
 use crate::event::EventSink;
 
@@ -35,6 +37,19 @@ impl Environment {
             randomness: Arc::new(SystemRandomness),
             events: None,
             threads: true,
+        }
+    }
+
+    /// A storage with a clock that stands and a sequence of random numbers that repeats, and no threads: everything written
+    /// follows from the calls.
+    #[must_use]
+    pub fn repeatable(storage: Arc<dyn Storage>, unix_ms: i64, seed: u64) -> Self {
+        Self {
+            storage,
+            clock: Arc::new(FixedClock::new(unix_ms)),
+            randomness: Arc::new(SeededRandomness::new(seed)),
+            events: None,
+            threads: false,
         }
     }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use ese_btree::live::LiveError;
 use ese_format::{HeaderError, JetError, ObjectId, PageNumber, RecordError};
-use ese_io::{IoError, IoErrorKind};
-use ese_log::LogError;
+use ese_io::IoError;
 use ese_log::record::SessionId;
+use ese_log::{LogError, storage_jet_error};
 
 use crate::backup_gate::{BackupInProgress, BackupOccupant};
 use crate::builder::BuilderError;
@@ -339,24 +339,6 @@ pub enum InstancePath {
     Log,
 }
 
-/// The engine's number for a failed storage call.
-#[must_use]
-pub fn io_jet_error(error: &IoError) -> JetError {
-    match error.kind {
-        IoErrorKind::NotFound => JetError::FILE_NOT_FOUND,
-        IoErrorKind::InvalidPath => JetError::INVALID_PATH,
-        IoErrorKind::AccessDenied | IoErrorKind::InUse | IoErrorKind::ReadOnly => {
-            JetError::FILE_ACCESS_DENIED
-        }
-        IoErrorKind::AlreadyExists | IoErrorKind::DirectoryNotEmpty => JetError::FILE_ALREADY_EXISTS,
-        IoErrorKind::DiskFull => JetError::DISK_FULL,
-        IoErrorKind::TooManyOpenFiles => JetError::OUT_OF_FILE_HANDLES,
-        IoErrorKind::OutOfMemory => JetError::OUT_OF_MEMORY,
-        IoErrorKind::EndOfFile => JetError::FILE_IO_BEYOND_EOF,
-        _ => JetError::DISK_IO,
-    }
-}
-
 impl InstanceError {
     /// The engine's number: the one table of this crate.
     #[must_use]
@@ -365,7 +347,7 @@ impl InstanceError {
             Self::Entry(e) => e.jet_error(),
             Self::Mode(e) => e.jet_error(),
             Self::Parameter(e) => e.jet_error(),
-            Self::Io(e) => io_jet_error(e),
+            Self::Io(e) => storage_jet_error(e),
             Self::Log(e) => e.jet_error(),
             Self::Header { error, .. } => error.jet_error(),
             Self::Space { error, .. } => error.jet_error(),

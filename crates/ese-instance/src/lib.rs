@@ -56,7 +56,7 @@ pub use database::{
 pub use deep::{DeepFinding, DeepProblem, DeepSummary, FindingSeverity, deep_verify};
 pub use engine::Engine;
 pub use environment::Environment;
-pub use error::{InstanceError, InstancePath, io_jet_error};
+pub use error::{InstanceError, InstancePath};
 pub use event::{
     Event, EventCategory, EventId, EventLog, EventSeverity, EventSink, MemoryEventSink, TracingEventSink,
 };

@@ -14,7 +14,6 @@ use ese_instance::recovery::{
 use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, IndexSpec, PrepareKind, SetFlags, TableMode, TableSpec,
 };
-use ese_io::{FixedClock, SeededRandomness};
 use ese_log::{LogNames, find_streams};
 use live_bed::{Bed, DATABASE, assert_sound};
 
@@ -69,11 +68,7 @@ fn run(bed: &Bed, cache_bytes: usize, threads: usize) -> RecoveryReport {
     let mut request = RecoveryRequest::soft(Path::new("/db"), names);
     request.cache_bytes = cache_bytes;
     request.threads = threads;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(bed.storage.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(bed.storage.clone()), 1_795_353_522_574, 1);
     recover(&request, &environment, &NoRecoveryProgress).unwrap()
 }
 

@@ -11,8 +11,8 @@ use ese_instance::recovery::{
     RecoveryRequest, RecoveryResult, recover,
 };
 use ese_io::{
-    Effect, FixedClock, IoErrorKind, MemoryStorage, OpenOptions, SeededRandomness, SimulatedDisk, Storage,
-    Survival, crash_everywhere, fail_everywhere,
+    Effect, IoErrorKind, MemoryStorage, OpenOptions, SimulatedDisk, Storage, Survival, crash_everywhere,
+    fail_everywhere,
 };
 use ese_log::{LogNames, find_streams};
 
@@ -40,11 +40,7 @@ fn run_with(disk: &SimulatedDisk, threads: usize) -> Result<RecoveryReport, Reco
     // The checkpoint moves with every generation.
     request.checkpoint_bytes = 1;
     request.threads = threads;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(disk.clone()), 1_700_000_000_000, 1);
     recover(&request, &environment, &NoRecoveryProgress)
 }
 

@@ -10,7 +10,7 @@ use ese_instance::recovery::{
     recover,
 };
 use ese_instance::{DatabaseReader, DirtyPolicy, deep_verify};
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, Storage};
 use ese_log::{BaseName, LogNames};
 
 /// What stands in sectors that were never written.
@@ -28,11 +28,7 @@ fn real(set: &str, name: &str) -> Option<Vec<u8>> {
 
 fn run(storage: &MemoryStorage) -> Result<RecoveryReport, RecoveryError> {
     let names = LogNames::legacy(BaseName::default());
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(storage.clone()), 1_700_000_000_000, 1);
     recover(&RecoveryRequest::soft(Path::new("/r"), names), &environment, &NoRecoveryProgress)
 }
 

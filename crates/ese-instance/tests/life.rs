@@ -9,7 +9,7 @@ use ese_instance::{
     Engine, Environment, InitFlags, InitOptions, Instance, InstanceError, MemoryEventSink, ParameterId,
     TermMode, read_database_header,
 };
-use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, OpenOptions, Storage};
 use ese_log::record::{Record, RecordKind};
 use ese_log::{OpenLog, ScanOptions};
 
@@ -30,13 +30,10 @@ impl Bed {
             storage.put(Path::new("/db").join(entry.file_name()), std::fs::read(entry.path()).unwrap());
         }
         let events = MemoryEventSink::new();
-        let engine = Engine::new(Environment {
-            storage: Arc::new(storage.clone()),
-            clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-            randomness: Arc::new(SeededRandomness::new(7)),
-            events: Some(Arc::new(events.clone())),
-            threads: false,
-        });
+        let engine = Engine::new(
+            Environment::repeatable(Arc::new(storage.clone()), 1_795_353_522_574, 7)
+                .with_events(Arc::new(events.clone())),
+        );
         Some(Self { storage, engine, events })
     }
 

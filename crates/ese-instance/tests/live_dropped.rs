@@ -9,7 +9,7 @@ use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, Engine, Environment, IndexSpec, InitOptions, ParameterId,
     PrepareKind, SetFlags, TableMode, TableSpec,
 };
-use ese_io::{FixedClock, SeededRandomness, SimulatedDisk, Storage, Survival};
+use ese_io::{SimulatedDisk, Storage, Survival};
 
 /// What still holds the storage after work, a loss of power or not, and a drop of everything.
 fn left(cut: bool, in_transaction: bool, open_update: bool) -> Weak<dyn Storage> {
@@ -17,13 +17,7 @@ fn left(cut: bool, in_transaction: bool, open_update: bool) -> Weak<dyn Storage>
     disk.put("/db/README", b"");
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
     let weak = Arc::downgrade(&storage);
-    let engine = Engine::new(Environment {
-        storage,
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    });
+    let engine = Engine::new(Environment::repeatable(storage, 1_795_353_522_574, 7));
     let instance = engine.create_instance("dropped").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
         instance.set_parameter(id, "/db").unwrap();

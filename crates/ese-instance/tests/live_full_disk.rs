@@ -10,19 +10,13 @@ use ese_instance::{
     ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, Instance, ParameterId, TableSpec,
     TermMode,
 };
-use ese_io::{FixedClock, FullStorage, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{FullStorage, MemoryStorage, Storage};
 use live_bed::{Bed, DATABASE, assert_sound};
 
 mod live_bed;
 
 fn start(disk: &FullStorage) -> Instance {
-    let engine = Engine::new(Environment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    });
+    let engine = Engine::new(Environment::repeatable(Arc::new(disk.clone()), 1_795_353_522_574, 7));
     let instance = engine.create_instance("full").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
         instance.set_parameter(id, "/db").unwrap();

@@ -12,22 +12,13 @@ use ese_instance::{
     InitOptions, Instance, InstanceError, ParameterId, TableSpec, TermMode,
 };
 
-use ese_io::{
-    Effect, FixedClock, IoErrorKind, SeededRandomness, SimulatedDisk, Storage, Survival, crash_everywhere,
-    fail_everywhere,
-};
+use ese_io::{Effect, IoErrorKind, SimulatedDisk, Storage, Survival, crash_everywhere, fail_everywhere};
 use live_bed::{DATABASE, assert_sound};
 
 mod live_bed;
 
 fn engine(disk: &SimulatedDisk) -> Engine {
-    Engine::new(Environment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    })
+    Engine::new(Environment::repeatable(Arc::new(disk.clone()), 1_795_353_522_574, 7))
 }
 
 fn start(disk: &SimulatedDisk) -> Result<Instance, InstanceError> {

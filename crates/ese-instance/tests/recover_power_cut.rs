@@ -16,8 +16,8 @@ use ese_instance::recovery::{
     RecoveryRequest, recover,
 };
 use ese_io::{
-    CountingStorage, Fault, FixedClock, IoErrorKind, MemoryStorage, OpenOptions, Operation, SeededRandomness,
-    SimulatedDisk, Storage, Survival, crash_everywhere,
+    CountingStorage, Fault, IoErrorKind, MemoryStorage, OpenOptions, Operation, SimulatedDisk, Storage,
+    Survival, crash_everywhere,
 };
 use ese_log::{LogNames, find_streams};
 
@@ -51,11 +51,7 @@ fn run_on<S: Storage + Clone + 'static>(disk: &S) -> Result<RecoveryReport, Reco
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     request.missing_current_log = MissingCurrentLog::Accept;
     request.cache_bytes = 100 * 4096;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(disk.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(disk.clone()), 1_700_000_000_000, 1);
     recover(&request, &environment, &NoRecoveryProgress)
 }
 

@@ -10,7 +10,7 @@ use ese_format::{LogHeaderChecks, LogPosition};
 use ese_instance::recovery::{
     MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryReport, RecoveryRequest, recover,
 };
-use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, OpenOptions, Storage};
 use ese_log::{LogNames, OpenLog, ScanOptions, find_streams};
 
 /// Header fields that cannot be equal: they hold the time or a random number of the recovery.
@@ -120,11 +120,7 @@ fn recovered(
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     // The program that recovered these states allowed a stream whose current log is missing.
     request.missing_current_log = MissingCurrentLog::Accept;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(storage.clone()), 1_700_000_000_000, 1);
     request.threads = threads;
     request.cache_bytes = cache_bytes;
     let report = recover(&request, &environment, &NoRecoveryProgress)

@@ -10,18 +10,10 @@ use ese_instance::{
     SetFlags, TableError, TableMode, TableSpec, TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec,
     TermMode,
 };
-use ese_io::{
-    FailingStorage, Fault, FixedClock, IoErrorKind, MemoryStorage, Operation, SeededRandomness, Storage,
-};
+use ese_io::{FailingStorage, Fault, IoErrorKind, MemoryStorage, Operation, Storage};
 
 fn start(storage: &FailingStorage) -> (Engine, Instance, Session) {
-    let engine = Engine::new(Environment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: None,
-        threads: false,
-    });
+    let engine = Engine::new(Environment::repeatable(Arc::new(storage.clone()), 1_795_353_522_574, 7));
     let instance = engine.create_instance("faults").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
         instance.set_parameter(id, "/db").unwrap();

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use ese_format::{HeaderError, JetError, LogGeneration, PageNumber, PageVerdict};
+use ese_instance::InstanceError;
 use ese_instance::recovery::RecoveryError;
-use ese_instance::{InstanceError, io_jet_error};
 use ese_io::IoError;
 use ese_log::LogError;
+use ese_log::storage_jet_error;
 
 use crate::error::BackupError;
 
@@ -228,7 +229,7 @@ impl RestoreError {
     #[must_use]
     pub fn jet_error(&self) -> JetError {
         match self {
-            Self::Io(error) => io_jet_error(error),
+            Self::Io(error) => storage_jet_error(error),
             Self::Log(error) => error.jet_error(),
             Self::Recovery(error) => error.jet_error(),
             Self::Instance(error) => error.jet_error(),

@@ -1,8 +1,8 @@
 //! Why a file could not be verified at all.
 
 use ese_format::{HeaderError, JetError};
-use ese_instance::io_jet_error;
 use ese_io::IoError;
+use ese_log::storage_jet_error;
 
 /// Why a file could not be verified. What is wrong *inside* a file that can be read is a finding instead.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ impl VerifyError {
     #[must_use]
     pub fn jet_error(&self) -> JetError {
         match self {
-            Self::Io(error) => io_jet_error(error),
+            Self::Io(error) => storage_jet_error(error),
             Self::Header(error) => error.jet_error(),
             Self::Interrupted => JetError::TERM_IN_PROGRESS,
         }

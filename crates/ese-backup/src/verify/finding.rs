@@ -3,8 +3,8 @@
 use ese_format::{
     BlockChecksum, CorrectedBits, HeaderCopy, HeaderError, JetError, PageNumber, PageNumberEvidence,
 };
-use ese_instance::io_jet_error;
 use ese_io::IoError;
+use ese_log::storage_jet_error;
 
 /// Where something was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,7 +148,7 @@ impl DatabaseFinding {
                 Some(JetError::READ_PGNO_VERIFY_FAILURE)
             }
             Self::WrongPageNumber { .. } | Self::BadChecksum { .. } => Some(JetError::READ_VERIFY_FAILURE),
-            Self::Unreadable { error, .. } => Some(io_jet_error(error)),
+            Self::Unreadable { error, .. } => Some(storage_jet_error(error)),
             Self::PartialPage { .. } | Self::Truncated { .. } => Some(JetError::FILE_IO_BEYOND_EOF),
         }
     }

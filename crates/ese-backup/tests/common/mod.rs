@@ -8,7 +8,7 @@ use ese_backup::{BackupContext, ReadOptions, ReadRetries};
 use ese_instance::{
     Engine, Environment, InitOptions, Instance, MemoryEventSink, ParameterId, ParameterValue,
 };
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, Storage};
 
 pub const DIRECTORY: &str = "/db";
 pub const DATABASE: &str = "/db/db.edb";
@@ -34,13 +34,8 @@ pub fn load(case: &str) -> Option<MemoryStorage> {
 }
 
 pub fn environment(storage: &MemoryStorage, events: &MemoryEventSink) -> Environment {
-    Environment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-        randomness: Arc::new(SeededRandomness::new(7)),
-        events: Some(Arc::new(events.clone())),
-        threads: false,
-    }
+    Environment::repeatable(Arc::new(storage.clone()), 1_795_353_522_574, 7)
+        .with_events(Arc::new(events.clone()))
 }
 
 /// An instance that is created and has its paths, not initialised.

@@ -4,7 +4,6 @@
 //! databases (create, attach, detach) and about the log itself are the caller's: they need headers and files.
 
 mod access;
-mod batch;
 mod change;
 mod create;
 mod error;
@@ -15,6 +14,7 @@ mod merge;
 mod node;
 mod page_move;
 mod parallel;
+mod positioned;
 mod resize;
 mod scan_check;
 mod session;
@@ -29,12 +29,12 @@ use ese_io::File;
 use ese_log::record::{DatabaseSlot, Record, RecordKind, TransactionTime, VersionOperation};
 
 use crate::page_cache::{PageCache, PageCacheError};
-pub use batch::RecordBatch;
 pub use error::{MissingPage, RedoError, RedoErrorKind};
 use kept::KeptBytes;
 pub use maps::{RedoMapEntry, RedoMaps};
 use node::Inserted;
 use parallel::Workers;
+pub use positioned::PositionedRecords;
 use scan_check::ScannedPage;
 pub use scan_check::{Divergence, DivergenceKind, Divergences};
 pub use session::Session;
@@ -309,7 +309,7 @@ impl Redo {
     pub fn apply_in_batch(
         &mut self,
         record: &Record<'_>,
-        batch: &Arc<RecordBatch>,
+        batch: &Arc<PositionedRecords>,
         index: usize,
     ) -> Result<Handled, RedoError> {
         let Some((position, bytes)) = batch.get(index) else { return Ok(Handled::Done) };

@@ -49,19 +49,23 @@ impl Stream {
         redo.attach(SLOT, database, Some(file)).unwrap();
         let mut stream = Self { redo, storage, at: 1, time: 100 };
         stream.begin();
-        let page = stream.prefix(ROOT, 0);
+        stream.create_tree(ROOT);
+        for line in 0..3 {
+            stream.insert(ROOT, line, &[b'a' + line as u8]).unwrap();
+        }
+        stream
+    }
+
+    /// A tree of one page.
+    pub(crate) fn create_tree(&mut self, root: u32) {
         let create = CreateSingleExtentFdp {
-            page,
+            page: self.prefix(root, 0),
             object: OBJECT,
             parent_root: PageNumber(1),
             primary_page_count: 1,
             page_flags: 0,
         };
-        stream.apply(&Record::CreateSingleExtentFdp(create)).unwrap();
-        for line in 0..3 {
-            stream.insert(ROOT, line, &[b'a' + line as u8]).unwrap();
-        }
-        stream
+        self.apply(&Record::CreateSingleExtentFdp(create)).unwrap();
     }
 
     pub(crate) fn apply(&mut self, record: &Record<'_>) -> Result<Handled, RedoError> {

@@ -5,32 +5,33 @@ use ese_instance::{
     ColumnDefinition, ColumnFlags, CommitMode, Database, PrepareKind, Session, SetFlags, SetOptions, Table,
     TableDefinition, TableMode,
 };
+use ese_io::SeededRandomness;
 
-/// SplitMix64.
-struct Dice(u64);
+struct Dice(SeededRandomness);
 
 impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    fn new(seed: u64) -> Self {
+        Self(SeededRandomness::new(seed))
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    fn next(&self) -> u64 {
+        self.0.next_u64()
+    }
+
+    fn below(&self, bound: usize) -> usize {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap()
     }
 
-    fn once_in(&mut self, times: usize) -> bool {
+    fn once_in(&self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
+    fn bytes(&self, len: usize) -> Vec<u8> {
         (0..len).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 
     /// Text of the code page, or UTF-16.
-    fn text(&mut self, characters: usize, wide: bool) -> Vec<u8> {
+    fn text(&self, characters: usize, wide: bool) -> Vec<u8> {
         const WORDS: [&str; 8] =
             ["river ", "Ledger ", "été ", "Straße ", "anchor ", "9 ", "x-ray ", "naïve "];
         let mut text = String::new();
@@ -55,7 +56,7 @@ fn is_set_by_engine(column: &ColumnDefinition) -> bool {
     column.is_deleted() || column.flags.intersects(own)
 }
 
-fn value(dice: &mut Dice, column: &ColumnDefinition) -> Vec<u8> {
+fn value(dice: &Dice, column: &ColumnDefinition) -> Vec<u8> {
     let wide = column.code_page == 1200;
     match column.kind {
         Kind::BIT => vec![if dice.once_in(2) { 0xFF } else { 0 }],
@@ -87,7 +88,7 @@ fn value(dice: &mut Dice, column: &ColumnDefinition) -> Vec<u8> {
     }
 }
 
-fn set_some(dice: &mut Dice, table: &mut Table, definition: &TableDefinition, part: usize) {
+fn set_some(dice: &Dice, table: &mut Table, definition: &TableDefinition, part: usize) {
     for column in definition.columns.iter().filter(|c| !is_set_by_engine(c)) {
         if !dice.once_in(part) {
             continue;
@@ -102,14 +103,14 @@ fn set_some(dice: &mut Dice, table: &mut Table, definition: &TableDefinition, pa
     }
 }
 
-fn insert(dice: &mut Dice, table: &mut Table, definition: &TableDefinition, part: usize) {
+fn insert(dice: &Dice, table: &mut Table, definition: &TableDefinition, part: usize) {
     table.prepare(PrepareKind::Insert).unwrap();
     set_some(dice, table, definition, part);
     table.update().unwrap();
 }
 
 /// Changes every row in some way; false when the table is empty.
-fn change_each(dice: &mut Dice, session: &Session, table: &mut Table, definition: &TableDefinition) {
+fn change_each(dice: &Dice, session: &Session, table: &mut Table, definition: &TableDefinition) {
     let escrow = definition.columns.iter().find(|c| c.flags.contains(ColumnFlags::ESCROW_UPDATE));
     let mut found = table.move_first();
     while found.is_ok() {
@@ -138,7 +139,7 @@ fn change_each(dice: &mut Dice, session: &Session, table: &mut Table, definition
 }
 
 pub(super) fn fill(session: &Session, database: &Database, page_size: u32) {
-    let dice = &mut Dice(page_size.into());
+    let dice = &Dice::new(page_size.into());
     let mut table = database.open_table("Kinds", TableMode::default()).unwrap();
     let definition = table.definition().unwrap();
     for round in 0..60 {
@@ -176,7 +177,7 @@ pub(super) fn deep_key_size(page_size: u32) -> u16 {
 }
 
 /// Many keys that begin with the same bytes: nothing shortens them in the inner pages.
-fn fill_deep(dice: &mut Dice, session: &Session, database: &Database, page_size: u32) {
+fn fill_deep(dice: &Dice, session: &Session, database: &Database, page_size: u32) {
     let mut table = database.open_table("Deep", TableMode::default()).unwrap();
     let (key, number) = (table.column_id("Key").unwrap(), table.column_id("Number").unwrap());
     let body = table.column_id("Body").unwrap();
@@ -214,7 +215,7 @@ fn fill_deep(dice: &mut Dice, session: &Session, database: &Database, page_size:
     }
 }
 
-fn fill_long(dice: &mut Dice, session: &Session, database: &Database, page_size: u32) {
+fn fill_long(dice: &Dice, session: &Session, database: &Database, page_size: u32) {
     let mut table = database.open_table("Long", TableMode::default()).unwrap();
     let definition = table.definition().unwrap();
     let chunk = definition.chunk_size(ese_format::PageSize::new(page_size).unwrap()) as usize;
@@ -272,7 +273,7 @@ fn fill_long(dice: &mut Dice, session: &Session, database: &Database, page_size:
     change_long(dice, session, &mut table, &definition);
 }
 
-fn long_value(dice: &mut Dice, column: &ColumnDefinition, size: usize) -> Vec<u8> {
+fn long_value(dice: &Dice, column: &ColumnDefinition, size: usize) -> Vec<u8> {
     if column.kind == Kind::LONG_TEXT {
         let wide = column.code_page == 1200;
         let mut text = dice.text(if wide { size / 2 } else { size }, wide);
@@ -283,7 +284,7 @@ fn long_value(dice: &mut Dice, column: &ColumnDefinition, size: usize) -> Vec<u8
 }
 
 /// Parts of values, copies of rows, deletions.
-fn change_long(dice: &mut Dice, session: &Session, table: &mut Table, definition: &TableDefinition) {
+fn change_long(dice: &Dice, session: &Session, table: &mut Table, definition: &TableDefinition) {
     let names = ["Plain", "Text", "Packed", "Wide"];
     let mut found = table.move_first();
     while found.is_ok() {
@@ -324,7 +325,7 @@ fn change_long(dice: &mut Dice, session: &Session, table: &mut Table, definition
     }
 }
 
-fn churn_row(dice: &mut Dice, table: &mut Table, key: i32) {
+fn churn_row(dice: &Dice, table: &mut Table, key: i32) {
     let (id, text) = (table.column_id("Key").unwrap(), table.column_id("Text").unwrap());
     table.prepare(PrepareKind::Insert).unwrap();
     table.set_column(id, &key.to_le_bytes(), SetFlags::empty()).unwrap();
@@ -333,7 +334,7 @@ fn churn_row(dice: &mut Dice, table: &mut Table, key: i32) {
     table.update().unwrap();
 }
 
-fn fill_churn(dice: &mut Dice, session: &Session, database: &Database) {
+fn fill_churn(dice: &Dice, session: &Session, database: &Database) {
     let mut table = database.open_table("Churn", TableMode::default()).unwrap();
     for round in 0..3 {
         for first in (0..900).step_by(50) {
@@ -359,7 +360,7 @@ fn fill_churn(dice: &mut Dice, session: &Session, database: &Database) {
 
 /// Rows that have the columns that were added.
 pub(super) fn fill_later(database: &Database) {
-    let dice = &mut Dice(77);
+    let dice = &Dice::new(77);
     let mut table = database.open_table("Churn", TableMode::default()).unwrap();
     let later = table.column_id("Later").unwrap();
     let extra = table.column_id("Extra").unwrap();
@@ -378,7 +379,7 @@ pub(super) fn fill_later(database: &Database) {
 
 /// Changes that are never committed: recovery takes them back.
 pub(super) fn begin_and_leave(session: &Session, database: &Database) {
-    let dice = &mut Dice(99);
+    let dice = &Dice::new(99);
     session.begin().unwrap();
     let mut table = database.open_table("Churn", TableMode::default()).unwrap();
     for key in 5000..5050 {
@@ -392,7 +393,7 @@ pub(super) fn begin_and_leave(session: &Session, database: &Database) {
 }
 
 pub(super) fn after_recovery(session: &Session, database: &Database) {
-    let dice = &mut Dice(111);
+    let dice = &Dice::new(111);
     session.begin().unwrap();
     let mut table = database.open_table("Churn", TableMode::default()).unwrap();
     for key in 6000..6020 {

@@ -19,10 +19,11 @@ use ese_log::record::{
     CreateDatabase, CreateDatabaseFinish, CreateDatabaseVersion, DatabaseRecordFlags, DatabaseSlot, Record,
     SetDatabaseVersion,
 };
+use ese_log::storage_jet_error;
 
 use crate::builder::system::INITIAL_PAGES;
 use crate::database::{AttachKind, AttachedDatabase};
-use crate::error::{InstanceError, io_jet_error};
+use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::instance::Instance;
 use crate::parameter::ParameterId;
@@ -281,7 +282,7 @@ impl Instance {
         database.refresh_counters();
         database
             .write_header(self.environment().new_signature())
-            .inspect_err(|error| self.set_fatal(io_jet_error(error)))?;
+            .inspect_err(|error| self.set_fatal(storage_jet_error(error)))?;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Secondary indexes against their table's rows.
 
-use ese_btree::{Found, LongValueReader, Tree};
+use ese_btree::{FilePageSource, Found, LongValueReader, Tree, TreeError};
 use ese_format::{ColumnKind, KeyParts, PageNumber, RecordView, SearchKey};
 
 use super::finding::DeepProblem;
@@ -9,7 +9,7 @@ use super::table_check::NoEntries;
 use super::tree_check::TreeSpec;
 use super::verifier::{Checker, Place};
 use crate::catalog::{ColumnFlags, IndexDefinition, IndexFlags, TableDefinition};
-use crate::reader::{IndexEntryBuilder, RowLayout, ValueReader};
+use crate::reader::{DatabaseReader, IndexEntryBuilder, RowLayout, ValueReader};
 
 /// What the rows give to an index, added up.
 pub(super) struct IndexState<'t> {
@@ -94,6 +94,33 @@ impl<'t> IndexState<'t> {
     }
 }
 
+/// What is looked through to find the entries and rows that do not belong together.
+struct IndexTrees<'s> {
+    index: Tree<&'s FilePageSource>,
+    rows: Tree<&'s FilePageSource>,
+    long_values: Option<Tree<&'s FilePageSource>>,
+}
+
+impl<'s> IndexTrees<'s> {
+    fn open(
+        reader: &'s DatabaseReader,
+        spec: &TreeSpec<'_>,
+        table: &TableDefinition,
+    ) -> Result<Self, TreeError> {
+        let source = reader.source();
+        let long_values = table.long_values.and_then(|l| Tree::open_object(source, l.root, l.object_id).ok());
+        Ok(Self {
+            index: Tree::open_object(source, spec.root, spec.object)?,
+            rows: Tree::open_object(source, table.root, table.object_id)?,
+            long_values,
+        })
+    }
+
+    fn values(&self, chunk_size: u32) -> ValueReader<'_> {
+        ValueReader::new(self.long_values.as_ref().map(|tree| LongValueReader::new(tree, chunk_size)))
+    }
+}
+
 impl Checker<'_> {
     /// Walks an index and compares what it holds with what the rows gave.
     pub(super) fn check_index<'t>(
@@ -148,15 +175,11 @@ impl Checker<'_> {
         layout: &RowLayout<'t>,
         state: &IndexState<'t>,
     ) {
-        let source = self.reader.source();
+        let Ok(trees) = IndexTrees::open(self.reader, spec, table) else { return };
         let page_size = self.reader.header().page_size();
-        let Ok(tree) = Tree::open_object(source, spec.root, spec.object) else { return };
-        let Ok(rows) = Tree::open_object(source, table.root, table.object_id) else { return };
-        let long = table.long_values.and_then(|l| Tree::open_object(source, l.root, l.object_id).ok());
-        let chunks = long.as_ref().map(|t| LongValueReader::new(t, table.chunk_size(page_size)));
-        let mut values = ValueReader::new(chunks);
-        let mut entries = tree.cursor();
-        let mut row = rows.cursor();
+        let mut values = trees.values(table.chunk_size(page_size));
+        let mut entries = trees.index.cursor();
+        let mut row = trees.rows.cursor();
         while entries.move_next().unwrap_or(false) {
             let Ok(Some(entry)) = entries.node() else { continue };
             let there = match row.seek(SearchKey::key(entry.data)) {
@@ -189,15 +212,11 @@ impl Checker<'_> {
         layout: &RowLayout<'t>,
         state: &IndexState<'t>,
     ) {
-        let source = self.reader.source();
+        let Ok(trees) = IndexTrees::open(self.reader, spec, table) else { return };
         let page_size = self.reader.header().page_size();
-        let Ok(tree) = Tree::open_object(source, spec.root, spec.object) else { return };
-        let Ok(rows) = Tree::open_object(source, table.root, table.object_id) else { return };
-        let long = table.long_values.and_then(|l| Tree::open_object(source, l.root, l.object_id).ok());
-        let chunks = long.as_ref().map(|t| LongValueReader::new(t, table.chunk_size(page_size)));
-        let mut values = ValueReader::new(chunks);
-        let mut entry = tree.cursor();
-        let mut row = rows.cursor();
+        let mut values = trees.values(table.chunk_size(page_size));
+        let mut entry = trees.index.cursor();
+        let mut row = trees.rows.cursor();
         while row.move_next().unwrap_or(false) {
             let Ok(Some(node)) = row.node() else { continue };
             let bookmark = node.key().to_vec();

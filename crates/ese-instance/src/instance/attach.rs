@@ -259,7 +259,7 @@ impl Instance {
         // The log says attached: a header that cannot follow leaves the two apart.
         database
             .write_header(self.environment().new_signature())
-            .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+            .inspect_err(|e| self.set_fatal(ese_log::storage_jet_error(e)))?;
         // The next record may be the first of a new generation, whose header names all that are attached.
         log.add_database(&database);
         if version.update_minor >= UPDATE_WITH_VERSION_RECORD && log.has_version_record() {
@@ -349,7 +349,7 @@ impl Instance {
         if !database.is_read_only() {
             database
                 .write_header(self.environment().new_signature())
-                .inspect_err(|e| self.set_fatal(crate::error::io_jet_error(e)))?;
+                .inspect_err(|e| self.set_fatal(ese_log::storage_jet_error(e)))?;
         }
         if let Some(running) = &mut *self.shared.running.write() {
             running.databases.retain(|d| d.id() != database.id());

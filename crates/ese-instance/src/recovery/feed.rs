@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::Scope;
 
-use ese_btree::{PagePrefetch, RecordBatch};
+use ese_btree::{PagePrefetch, PositionedRecords};
 use ese_format::{LogGeneration, LogPosition, PageNumber};
 use ese_io::Storage;
 use ese_log::record::{NodePrefix, Record};
@@ -27,7 +27,7 @@ pub(super) enum Step {
     /// A generation that follows the one before; its records come next.
     Generation(Generation),
     /// Records of it.
-    Records(RecordBatch),
+    Records(PositionedRecords),
     /// It ended in order.
     End(Box<EndOfLog>),
     /// The next generation cannot be used. Nothing follows.
@@ -63,7 +63,7 @@ pub(super) struct Feeder<'a> {
     previous: Option<(OpenLog, EndOfLog)>,
     /// What comes behind the records read before.
     pending: Option<Step>,
-    spare: Vec<RecordBatch>,
+    spare: Vec<PositionedRecords>,
     done: bool,
     /// Told which pages the records name.
     prefetch: Option<Arc<PagePrefetch>>,
@@ -212,7 +212,7 @@ pub(super) enum Feed<'a> {
     /// Made when they are asked for.
     Inline(Box<Feeder<'a>>),
     /// Made ahead by a thread.
-    Ahead { steps: Receiver<Step>, spare: Sender<RecordBatch> },
+    Ahead { steps: Receiver<Step>, spare: Sender<PositionedRecords> },
 }
 
 impl<'a> Feed<'a> {
@@ -259,7 +259,7 @@ impl<'a> Feed<'a> {
     }
 
     /// Gives a batch back whose records were replayed.
-    pub(super) fn give_back(&mut self, mut batch: RecordBatch) {
+    pub(super) fn give_back(&mut self, mut batch: PositionedRecords) {
         batch.clear();
         match self {
             Self::Inline(feeder) => feeder.spare.push(batch),
@@ -270,7 +270,7 @@ impl<'a> Feed<'a> {
 }
 
 /// The thread: it waits when enough is ready, and ends when redo is not interested any more.
-fn run_ahead(feeder: &mut Feeder<'_>, steps: &SyncSender<Step>, returned: &Receiver<RecordBatch>) {
+fn run_ahead(feeder: &mut Feeder<'_>, steps: &SyncSender<Step>, returned: &Receiver<PositionedRecords>) {
     loop {
         feeder.spare.extend(returned.try_iter());
         let Some(step) = feeder.step() else { return };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ese_btree::{Handled, RecordBatch, Redo};
+use ese_btree::{Handled, PositionedRecords, Redo};
 use ese_format::{
     AttachmentEntry, BackupInfoKind, DatabaseState, LogGeneration, LogPosition, LogTime, LogVersion,
     PageSize, Signature,
@@ -272,7 +272,7 @@ impl<'r> Replay<'r> {
         true
     }
 
-    fn replay_batch(&mut self, batch: &Arc<RecordBatch>) -> Result<(), RecoveryError> {
+    fn replay_batch(&mut self, batch: &Arc<PositionedRecords>) -> Result<(), RecoveryError> {
         for (index, (position, bytes)) in batch.records().enumerate() {
             let reached = matches!(self.request.stop_at, Some(StopAt::Position(limit)) if position >= limit);
             if reached || self.stop_pending {
@@ -339,7 +339,7 @@ impl<'r> Replay<'r> {
         &mut self,
         bytes: &[u8],
         position: LogPosition,
-        (batch, index): (&Arc<RecordBatch>, usize),
+        (batch, index): (&Arc<PositionedRecords>, usize),
     ) -> Result<(), RecoveryError> {
         let record = Record::decode(bytes)
             .map_err(|e| ese_btree::RedoError { position, kind: ese_btree::RedoErrorKind::Record(e) })?;

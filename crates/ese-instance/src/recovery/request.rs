@@ -7,6 +7,8 @@ use ese_format::{LogGeneration, LogPosition, Signature};
 use ese_io::{Clock, Randomness, Storage};
 use ese_log::LogNames;
 
+use crate::environment::Environment;
+
 /// Default size of the page cache in bytes.
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 
@@ -178,6 +180,15 @@ pub struct RecoveryEnvironment {
     pub clock: Arc<dyn Clock>,
     /// Random numbers, for signatures.
     pub randomness: Arc<dyn Randomness>,
+}
+
+impl RecoveryEnvironment {
+    /// As [`Environment::repeatable`].
+    #[must_use]
+    pub fn repeatable(storage: Arc<dyn Storage>, unix_ms: i64, seed: u64) -> Self {
+        let Environment { storage, clock, randomness, .. } = Environment::repeatable(storage, unix_ms, seed);
+        Self { storage, clock, randomness }
+    }
 }
 
 /// What recovery is doing.

@@ -9,6 +9,7 @@ use super::error::{Result, TableError, TableStatus};
 use super::long_values::LONGEST;
 use super::plan::TablePlan;
 use super::update::PrepareKind;
+use crate::builder::definition::pad;
 use crate::catalog::{ColumnDefinition, ColumnFlags};
 use crate::database::AttachedDatabase;
 use crate::reader::{ColumnContent, column_content};
@@ -311,21 +312,6 @@ impl Cursor {
             }
         }
         Ok(())
-    }
-}
-
-/// Fills a value up to the size of a fixed column's slot: text with spaces, binary with zeros.
-fn pad(value: &mut Vec<u8>, column: &ColumnDefinition) {
-    let size = column.slot_size();
-    match (column.kind, column.code_page) {
-        (ColumnKind::TEXT, 1200) => {
-            while value.len() + 1 < size {
-                value.extend_from_slice(&[b' ', 0]);
-            }
-            value.resize(size, 0);
-        }
-        (ColumnKind::TEXT, _) => value.resize(size, b' '),
-        _ => value.resize(size, 0),
     }
 }
 

@@ -12,7 +12,7 @@ use ese_instance::{
     DatabaseReader, DirtyPolicy, Engine, Environment, FindingSeverity, InitOptions, Instance, InstanceError,
     ParameterId, deep_verify,
 };
-use ese_io::{FixedClock, MemoryStorage, OpenOptions, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, OpenOptions, Storage};
 use ese_log::{LogNames, find_streams};
 
 /// Where the database is.
@@ -30,13 +30,7 @@ impl Bed {
     }
 
     pub(crate) fn on(storage: MemoryStorage) -> Self {
-        let engine = Engine::new(Environment {
-            storage: Arc::new(storage.clone()),
-            clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-            randomness: Arc::new(SeededRandomness::new(7)),
-            events: None,
-            threads: false,
-        });
+        let engine = Engine::new(Environment::repeatable(Arc::new(storage.clone()), 1_795_353_522_574, 7));
         let _ = storage.create_directory(Path::new("/db"));
         Self { storage, engine }
     }
@@ -81,11 +75,8 @@ impl Bed {
         let mut request = RecoveryRequest::soft(Path::new("/db"), names);
         request.missing_current_log = MissingCurrentLog::Accept;
         request.locations.directories.push("/db".into());
-        let environment = RecoveryEnvironment {
-            storage: Arc::new(self.storage.clone()),
-            clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-            randomness: Arc::new(SeededRandomness::new(1)),
-        };
+        let environment =
+            RecoveryEnvironment::repeatable(Arc::new(self.storage.clone()), 1_795_353_522_574, 1);
         recover(&request, &environment, &NoRecoveryProgress).unwrap();
     }
 

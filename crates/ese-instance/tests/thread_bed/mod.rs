@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ese_instance::recovery::{
     NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport, RecoveryRequest, recover,
 };
-use ese_io::{EntryKind, FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{EntryKind, MemoryStorage, Storage};
 
 fn files(storage: &MemoryStorage, directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
@@ -26,11 +26,7 @@ fn run(
     request: &RecoveryRequest,
     threads: usize,
 ) -> Result<RecoveryReport, RecoveryError> {
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(storage.clone()), 1_700_000_000_000, 1);
     let mut request = request.clone();
     request.threads = threads;
     recover(&request, &environment, &NoRecoveryProgress)

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::clock::SeededRandomness;
 use crate::simulated::state::{Content, Data, FileId, State};
 use crate::sparse::SparseBytes;
 use crate::tree::Tree;
@@ -25,7 +26,8 @@ impl Survival {
     /// The same kind with another seed, mixed from this one's and `number`.
     #[must_use]
     pub fn mixed(self, number: u64) -> Self {
-        let mix = |seed: u64| Dice(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95)).next();
+        let mix =
+            |seed: u64| SeededRandomness::new(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95)).next_u64();
         match self {
             Self::Prefix(seed) => Self::Prefix(mix(seed)),
             Self::Torn(seed) => Self::Torn(mix(seed)),
@@ -34,21 +36,9 @@ impl Survival {
     }
 }
 
-/// SplitMix64.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// True in `eighths` of eight cases.
-    fn roll(&mut self, eighths: u64) -> bool {
-        self.next() % 8 < eighths
-    }
+/// True in `eighths` of eight cases.
+fn roll(dice: &SeededRandomness, eighths: u64) -> bool {
+    dice.next_u64() % 8 < eighths
 }
 
 impl State {
@@ -64,11 +54,11 @@ impl State {
                 let mut numbers: Vec<u64> = self.names.iter().map(|n| n.number).collect();
                 numbers.extend(self.files.values().flat_map(|f| f.pending.iter().map(|(n, _)| *n)));
                 numbers.sort_unstable();
-                let choice = Dice(seed).next() % (numbers.len() as u64 + 1);
+                let choice = SeededRandomness::new(seed).next_u64() % (numbers.len() as u64 + 1);
                 let end = usize::try_from(choice).ok().and_then(|c| numbers.get(c)).copied();
                 self.keep_before(end.unwrap_or(u64::MAX), &mut tree, &mut content);
             }
-            Survival::Torn(seed) => self.keep_torn(&mut Dice(seed), &mut tree, &mut content),
+            Survival::Torn(seed) => self.keep_torn(&SeededRandomness::new(seed), &mut tree, &mut content),
         }
         let mut files = HashMap::new();
         let tree = tree.convert(&mut |id| {
@@ -100,18 +90,18 @@ impl State {
 
     fn keep_torn(
         &self,
-        dice: &mut Dice,
+        dice: &SeededRandomness,
         tree: &mut Tree<FileId>,
         content: &mut HashMap<FileId, SparseBytes>,
     ) {
         let (mut stopped, mut kept) = (HashSet::new(), HashSet::new());
-        let density = [1, 4, 6, 7].get(dice.next() as usize % 4).copied().unwrap_or(4);
+        let density = [1, 4, 6, 7].get(dice.next_u64() as usize % 4).copied().unwrap_or(4);
         for name in &self.names {
             let directory = name.change.directory();
             let allowed = name.after.is_none_or(|(_, number)| {
                 kept.contains(&number) || !self.names.iter().any(|n| n.number == number)
             });
-            if !stopped.contains(&directory) && allowed && dice.roll(density) {
+            if !stopped.contains(&directory) && allowed && roll(dice, density) {
                 kept.insert(name.number);
                 tree.apply(&name.change);
             } else {
@@ -126,11 +116,11 @@ impl State {
                 self.tear_in_order(dice, bytes, &file.pending);
                 continue;
             }
-            let density = [0, 1, 4, 7, 8].get(dice.next() as usize % 5).copied().unwrap_or(4);
+            let density = [0, 1, 4, 7, 8].get(dice.next_u64() as usize % 5).copied().unwrap_or(4);
             for (_, data) in &file.pending {
                 match data {
                     Data::SetLen(len) => {
-                        if dice.roll(density) {
+                        if roll(dice, density) {
                             let _ = bytes.set_len(*len);
                         }
                     }
@@ -141,8 +131,8 @@ impl State {
     }
 
     /// Makes the changes up to one that the dice choose, of which the first sectors survive.
-    fn tear_in_order(&self, dice: &mut Dice, bytes: &mut SparseBytes, pending: &[(u64, Data)]) {
-        let torn = usize::try_from(dice.next() % (pending.len() as u64 + 1)).unwrap_or(0);
+    fn tear_in_order(&self, dice: &SeededRandomness, bytes: &mut SparseBytes, pending: &[(u64, Data)]) {
+        let torn = usize::try_from(dice.next_u64() % (pending.len() as u64 + 1)).unwrap_or(0);
         for (_, data) in pending.iter().take(torn) {
             let _ = match data {
                 Data::Write(offset, data) => bytes.write(*offset, data),
@@ -151,7 +141,7 @@ impl State {
         }
         if let Some((_, Data::Write(offset, data))) = pending.get(torn) {
             let sector = u64::from(self.sector);
-            let sectors = dice.next() % (data.len() as u64 / sector + 1);
+            let sectors = dice.next_u64() % (data.len() as u64 / sector + 1);
             // Up to the end of a sector of the file.
             let len = (sectors * sector).saturating_sub(offset % sector);
             let first = usize::try_from(len).ok().and_then(|len| data.get(..len)).unwrap_or_default();
@@ -160,9 +150,9 @@ impl State {
     }
 
     /// Writes some of the sectors, and lets the file grow or not.
-    fn tear(&self, dice: &mut Dice, density: u64, bytes: &mut SparseBytes, offset: u64, data: &[u8]) {
+    fn tear(&self, dice: &SeededRandomness, density: u64, bytes: &mut SparseBytes, offset: u64, data: &[u8]) {
         let end = offset + data.len() as u64;
-        if end > bytes.len() && dice.roll(4) {
+        if end > bytes.len() && roll(dice, 4) {
             let _ = bytes.set_len(end);
         }
         let sector = u64::from(self.sector);
@@ -170,7 +160,7 @@ impl State {
         while !rest.is_empty() {
             let room = usize::try_from(sector - at % sector).unwrap_or(usize::MAX);
             let (now, later) = rest.split_at(room.min(rest.len()));
-            if dice.roll(density) {
+            if roll(dice, density) {
                 let _ = bytes.write(at, now);
             }
             at += now.len() as u64;

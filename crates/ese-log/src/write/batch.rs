@@ -1,8 +1,10 @@
-//! Records on their way into the log.
+//! Records that are kept together.
+
+use std::ops::Range;
 
 use crate::record::{EncodeError, Record};
 
-/// Records that are appended together: one after the other, into the same generation.
+/// Encoded records in order. Appended, they stand one after the other in the same generation.
 ///
 /// Reuse one batch for many appends: its memory stays.
 #[derive(Clone, Debug, Default)]
@@ -79,10 +81,21 @@ impl RecordBatch {
         starts.zip(&self.ends).map(|(start, &end)| self.bytes.get(start..end).unwrap_or(&[]))
     }
 
+    /// The bytes of record `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        self.bytes.get(self.range(index)?)
+    }
+
     /// The bytes of record `index`, to set what is known only while the append is under way.
     pub fn record_mut(&mut self, index: usize) -> Option<&mut [u8]> {
+        let range = self.range(index)?;
+        self.bytes.get_mut(range)
+    }
+
+    fn range(&self, index: usize) -> Option<Range<usize>> {
         let end = *self.ends.get(index)?;
         let start = index.checked_sub(1).and_then(|i| self.ends.get(i)).copied().unwrap_or(0);
-        self.bytes.get_mut(start..end)
+        Some(start..end)
     }
 }

@@ -10,7 +10,7 @@ use ese_format::{DatabaseHeader, PageNumber, write_header_checksum, write_page_c
 use ese_instance::recovery::{
     NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, RecoveryResult, recover,
 };
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness};
+use ese_io::MemoryStorage;
 use ese_log::{BaseName, LogNames};
 
 use crate::samples;
@@ -51,11 +51,7 @@ fn with_changes(data: &[u8]) -> Option<RecoveryResult> {
     let names = LogNames { short_generations: false, ..LogNames::legacy(BaseName::default()) };
     let mut request = RecoveryRequest::soft(Path::new("/r"), names);
     request.cache_bytes = 1 << 20;
-    let environment = RecoveryEnvironment {
-        storage: Arc::new(storage.clone()),
-        clock: Arc::new(FixedClock::new(1_700_000_000_000)),
-        randomness: Arc::new(SeededRandomness::new(1)),
-    };
+    let environment = RecoveryEnvironment::repeatable(Arc::new(storage.clone()), 1_700_000_000_000, 1);
     match recover(&request, &environment, &NoRecoveryProgress) {
         Ok(report) => {
             for database in &report.databases {

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use ese_btree::{Handled, RecordBatch, Redo, RedoDatabase, RedoError, RedoErrorKind};
+use ese_btree::{Handled, PositionedRecords, Redo, RedoDatabase, RedoError, RedoErrorKind};
 use ese_format::{LogHeaderChecks, LogPosition, PageSize};
 use ese_io::{MemoryStorage, OpenMode, OpenOptions, Storage};
 use ese_log::record::Record;
@@ -103,7 +103,7 @@ fn replay_on(redo: &mut Redo, storage: &MemoryStorage, stream: &Stream) -> Resul
     let Ok(file) = storage.open(Path::new("db"), options) else { return Ok(()) };
     let _ = file.set_len(2 * 4096);
     for records in stream.chunks(500) {
-        let mut batch = RecordBatch::default();
+        let mut batch = PositionedRecords::default();
         records.iter().for_each(|(position, bytes)| batch.push(*position, bytes));
         let batch = Arc::new(batch);
         for (index, (position, bytes)) in batch.records().enumerate() {

@@ -7,7 +7,7 @@
 //! order; a macro is applied by each worker that has some of its pages, and nodes that go from a page of one worker to a
 //! page of another are carried over ([`Parcel`](super::group::Parcel)).
 //!
-//! Work is handed over in rounds, one for each [`RecordBatch`] at most, to all workers at the same time: no worker ever
+//! Work is handed over in rounds, one for each [`PositionedRecords`] at most, to all workers at the same time: no worker ever
 //! waits for something that was not handed out yet.
 //!
 //! Everything else happens on the first thread and with all pages back ([`Redo::recall`]): records about databases, files
@@ -23,11 +23,11 @@ use std::thread::{Builder, JoinHandle};
 
 use ese_format::{DbTime, LogPosition, PageNumber, PageSize};
 
-use super::batch::RecordBatch;
 use super::change::TakenBack;
 use super::error::{RedoError, RedoErrorKind};
 use super::group::{GroupPlan, GroupRecords};
 use super::kept::KeptBytes;
+use super::positioned::PositionedRecords;
 use super::session::Macro;
 use super::{Redo, session};
 use crate::page_cache::FrameId;
@@ -98,10 +98,10 @@ pub(super) struct Workers {
     done: Receiver<Done>,
     in_flight: usize,
     /// The records at hand, and which of them is.
-    batch: Option<Arc<RecordBatch>>,
+    batch: Option<Arc<PositionedRecords>>,
     record: u32,
     /// Batches that may be in use, the oldest first.
-    used: VecDeque<Arc<RecordBatch>>,
+    used: VecDeque<Arc<PositionedRecords>>,
     spare: Vec<(Vec<Task>, KeptBytes)>,
     failure: Option<Failure>,
     lost: bool,
@@ -256,7 +256,7 @@ impl Redo {
     ///
     /// # Errors
     /// A change that failed: the first in the log.
-    pub fn end_batch(&mut self) -> Result<Vec<RecordBatch>, RedoError> {
+    pub fn end_batch(&mut self) -> Result<Vec<PositionedRecords>, RedoError> {
         let Some(workers) = &mut self.workers else { return Ok(Vec::new()) };
         workers.close_batch();
         let most = ROUNDS_AHEAD * workers.workers.len();
@@ -283,7 +283,7 @@ impl Redo {
     }
 
     /// The record at hand is the one at `index` of `batch`.
-    pub(super) fn set_batch(&mut self, batch: &Arc<RecordBatch>, index: usize) {
+    pub(super) fn set_batch(&mut self, batch: &Arc<PositionedRecords>, index: usize) {
         let Some(workers) = &mut self.workers else { return };
         if !workers.batch.as_ref().is_some_and(|known| Arc::ptr_eq(known, batch)) {
             workers.close_batch();
@@ -367,7 +367,7 @@ impl Redo {
         workers.judge_recall();
         if workers.batch.is_none() {
             // Between two batches nothing is made up, but pages are out.
-            workers.batch = Some(Arc::new(RecordBatch::default()));
+            workers.batch = Some(Arc::new(PositionedRecords::default()));
             workers.send(true);
             workers.batch = None;
         } else {

@@ -10,15 +10,15 @@ use ese_log::record::Record;
 use super::{Done, Failure, GroupTask, Task};
 use crate::page_cache::FrameId;
 use crate::page_edit::PageImage;
-use crate::redo::batch::RecordBatch;
 use crate::redo::change::{ChangeTools, change_new_page, change_node, change_undo};
 use crate::redo::error::RedoErrorKind;
 use crate::redo::group::{ChangingPages, LentPages, PageStore};
 use crate::redo::kept::KeptBytes;
+use crate::redo::positioned::PositionedRecords;
 
 /// What is handed out together.
 pub(super) struct Round {
-    pub(super) batch: Arc<RecordBatch>,
+    pub(super) batch: Arc<PositionedRecords>,
     pub(super) tasks: Vec<Task>,
     /// Pages that the tasks change and the worker does not have yet.
     pub(super) pages: Vec<(FrameId, Box<[u8]>)>,
@@ -73,7 +73,12 @@ pub(super) fn run(size: PageSize, rounds: &Receiver<Round>, done: &Sender<Done>)
 }
 
 impl State {
-    fn work(&mut self, batch: &RecordBatch, task: &mut Task, kept: &mut KeptBytes) -> Result<(), Failure> {
+    fn work(
+        &mut self,
+        batch: &PositionedRecords,
+        task: &mut Task,
+        kept: &mut KeptBytes,
+    ) -> Result<(), Failure> {
         let (frame, index) = match task {
             Task::Node { frame, record, .. }
             | Task::NewPage { frame, record }

@@ -139,9 +139,9 @@ impl Shop {
         for table in [books(), customers(), orders()] {
             database.create_table(&table).map_err(failed)?;
         }
-        let mut dice = Dice(42);
-        fill_books(&session, &database, count, &mut dice).map_err(failed)?;
-        fill_customers(&session, &database, &mut dice).map_err(failed)?;
+        let dice = Dice::new(42);
+        fill_books(&session, &database, count, &dice).map_err(failed)?;
+        fill_customers(&session, &database, &dice).map_err(failed)?;
         Ok(shop)
     }
 
@@ -227,7 +227,7 @@ fn sum_of(database: &Database, table: &str, column: &str) -> Result<(u64, i64), 
     }
 }
 
-fn fill_books(session: &Session, database: &Database, count: u32, dice: &mut Dice) -> Result<(), TableError> {
+fn fill_books(session: &Session, database: &Database, count: u32, dice: &Dice) -> Result<(), TableError> {
     let mut table = database.open_table("Books", TableMode::default())?;
     let mut column = |name| table.column_id(name);
     let (price, added, isbn) = (column("Price")?, column("Added")?, column("Isbn")?);
@@ -255,7 +255,7 @@ fn fill_books(session: &Session, database: &Database, count: u32, dice: &mut Dic
     Ok(())
 }
 
-fn fill_customers(session: &Session, database: &Database, dice: &mut Dice) -> Result<(), TableError> {
+fn fill_customers(session: &Session, database: &Database, dice: &Dice) -> Result<(), TableError> {
     let mut table = database.open_table("Customers", TableMode::default())?;
     let (id, orders, name) = (table.column_id("Id")?, table.column_id("Orders")?, table.column_id("Name")?);
     session.begin()?;
@@ -306,7 +306,7 @@ impl Writer {
             copies: orders.column_id("Copies")?,
             placed: orders.column_id("Placed")?,
         };
-        Ok(Self { books, customers, orders, columns, session, dice: Dice(1000 + number), count })
+        Ok(Self { books, customers, orders, columns, session, dice: Dice::new(1000 + number), count })
     }
 
     /// One order, in a durable transaction. Tried again as long as another writer serves the same customer; how often.

@@ -1,21 +1,19 @@
 //! Titles, names and texts, the same for the same number.
 
-/// SplitMix64.
-pub(super) struct Dice(pub(super) u64);
+use ese_io::SeededRandomness;
+
+pub(super) struct Dice(SeededRandomness);
 
 impl Dice {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    pub(super) fn new(seed: u64) -> Self {
+        Self(SeededRandomness::new(seed))
     }
 
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
+    pub(super) fn below(&self, bound: u64) -> u64 {
+        self.0.next_u64() % bound.max(1)
     }
 
-    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
+    fn pick<'a>(&self, words: &[&'a str]) -> &'a str {
         usize::try_from(self.below(words.len() as u64)).ok().and_then(|i| words.get(i)).unwrap_or(&"")
     }
 }
@@ -64,20 +62,20 @@ const SENTENCES: [&str; 6] = [
     "It is a book about patience, and about durable things.",
 ];
 
-pub(super) fn title(dice: &mut Dice, number: u32) -> String {
+pub(super) fn title(dice: &Dice, number: u32) -> String {
     format!("{} {} {number}", dice.pick(&FIRST), dice.pick(&SECOND))
 }
 
-pub(super) fn person(dice: &mut Dice, number: u32) -> String {
+pub(super) fn person(dice: &Dice, number: u32) -> String {
     format!("{} {number}", dice.pick(&PEOPLE))
 }
 
-pub(super) fn subject(dice: &mut Dice) -> &'static str {
+pub(super) fn subject(dice: &Dice) -> &'static str {
     dice.pick(&SUBJECTS)
 }
 
 /// A description: some are long enough to be kept outside of their row.
-pub(super) fn blurb(dice: &mut Dice) -> String {
+pub(super) fn blurb(dice: &Dice) -> String {
     let sentences = if dice.below(8) == 0 { 60 + dice.below(120) } else { 1 + dice.below(6) };
     (0..sentences).map(|_| dice.pick(&SENTENCES)).collect::<Vec<_>>().join(" ")
 }
