@@ -24,6 +24,8 @@ usage: cargo xtask <task>
   fuzz [--seconds N] [--seed N] [--list] [TARGET…]
                                        a longer fuzz run on the stable toolchain (60 seconds a target unless told)
   model [--operations N] [--seed N]    the engine against a model in memory, with losses of power (1000000 steps unless told)
+  kill [ROUNDS] [--seed N] [--keep DIR]
+                                       processes that work with several threads on real files and are killed (1000 unless told)
   bench [FILTER]                       run the benches; stores: the one beside redb and SQLite
   readers                              databases of every format and page size in dissect.esedb and libesedb, which it needs:
                                        pip install dissect.esedb libesedb-python
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         "ci" if rest.is_empty() => ci::run_task(),
         "fuzz" => fuzz::run_task(&rest),
         "model" => model::run_task(&rest),
+        "kill" => model::kill_task(&rest),
         "bench" => bench::run_task(&rest),
         "readers" if rest.is_empty() => readers::run_task(),
         "reference" if rest.is_empty() => reference::run_task(),

@@ -10,6 +10,7 @@ mod chain;
 mod dice;
 mod edit;
 mod engine;
+pub mod killed;
 mod model;
 mod run;
 
