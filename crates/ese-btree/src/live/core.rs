@@ -10,6 +10,7 @@ use ese_log::record::{
 };
 
 use super::change_log::ChangeLog;
+use super::search::KNOWN_ROOTS;
 use super::version_store::{NOBODY, Reader, VersionStore};
 use super::{LiveCounters, LiveError, LiveSettings, TransactionState};
 use crate::page_cache::{Fetched, FrameId, PageCache, PageWriteGate};
@@ -78,6 +79,8 @@ pub(super) struct Core {
     pub(super) scratch_key: Vec<u8>,
     /// The last leaves of trees that were appended to lately.
     pub(super) last_leaves: [Option<LastLeaf>; 8],
+    /// Where roots were last seen.
+    pub(super) roots: [FrameId; KNOWN_ROOTS],
     /// Where a walk through leaves goes on if they lie in order, and how many pages are read at once then.
     pub(super) read_ahead: (DatabaseSlot, PageNumber, u32),
     /// The tree of which a leaf was split last inside, and the key in front of which that was.
@@ -109,6 +112,7 @@ impl Core {
             scratch: Vec::new(),
             scratch_key: Vec::new(),
             last_leaves: [None; 8],
+            roots: [FrameId::NONE; KNOWN_ROOTS],
             read_ahead: (DatabaseSlot(0), PageNumber::NONE, 1),
 
             last_split: (DatabaseSlot(0), PageNumber::NONE, Vec::new()),

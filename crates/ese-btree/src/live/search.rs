@@ -5,8 +5,8 @@ use ese_log::record::DatabaseSlot;
 
 use super::core::{Core, LastLeaf, Result};
 use super::{LiveError, Tree};
-use crate::page_cache::{FrameId, Passage};
-use crate::page_edit::page_flags;
+use crate::page_cache::{FrameId, Pass, Passage};
+use crate::page_edit::{Share, page_flags};
 use crate::tree_write::{TreeRoot, TreeWriteError};
 
 /// No tree is deeper.
@@ -20,6 +20,23 @@ pub(super) struct Leaf {
     pub(super) line: usize,
     /// A node with this bookmark is there, deleted or not.
     pub(super) exact: bool,
+}
+
+/// The page of a leaf.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeafPage {
+    pub(super) frame: FrameId,
+    pub(super) page: PageNumber,
+    /// How far down the page's keys the bookmark may be expected.
+    pub(super) share: Option<Share>,
+}
+
+/// Trees whose roots' buffers are remembered.
+pub(super) const KNOWN_ROOTS: usize = 64;
+
+/// Where the buffer of a tree's root is remembered.
+const fn root_place(tree: &TreeRoot) -> usize {
+    tree.root.0 as usize % KNOWN_ROOTS
 }
 
 /// Where the last leaf of a tree is remembered.
@@ -77,6 +94,24 @@ impl Core {
 
     /// As [`descend`](Self::descend), within the operation at hand: pages that it used stay in memory.
     pub(super) fn descend_in(&mut self, slot: DatabaseSlot, tree: &TreeRoot, way: Way<'_>) -> Result<Leaf> {
+        let LeafPage { frame, page, share } = self.descend_to_page(slot, tree, way)?;
+        let (image, facts) = self.cache.page_with_facts(frame);
+        let (line, exact) = match way {
+            Way::Bookmark(key, data) => {
+                image.seek_by(&facts, key, data, share).map_err(LiveError::edit(page))?
+            }
+            Way::Last => (image.line_count().saturating_sub(1), false),
+        };
+        Ok(Leaf { frame, page, line, exact })
+    }
+
+    /// Descends to the page of the leaf, within the operation at hand.
+    pub(super) fn descend_to_page(
+        &mut self,
+        slot: DatabaseSlot,
+        tree: &TreeRoot,
+        way: Way<'_>,
+    ) -> Result<LeafPage> {
         self.counters.descents += 1;
         // A separator of a tree with non-unique keys may reach into the data part.
         let joined;
@@ -86,10 +121,35 @@ impl Core {
                 joined = [key, data].concat();
                 &joined[..]
             }
-            Way::Last => &[],
+            Way::Last => return self.descend_slowly(slot, tree, None, None),
         };
-        let mut page = tree.root;
-        let mut from: Option<(FrameId, Passage)> = None;
+        let frame = self.roots.get(root_place(tree)).copied().unwrap_or(FrameId::NONE);
+        let mut at = LeafPage { frame, page: tree.root, share: None };
+        let mut from = None;
+        for _ in 0..MAX_DEPTH {
+            match self.cache.pass(at.frame, slot, at.page, tree.object, bookmark) {
+                Some(Pass::Leaf) => return Ok(at),
+                Some(Pass::Child(passage)) => {
+                    from = Some((at.frame, passage));
+                    at = LeafPage { frame: passage.frame, page: passage.page, share: passage.share };
+                }
+                None => break,
+            }
+        }
+        self.descend_slowly(slot, tree, Some(bookmark), from)
+    }
+
+    /// From the root on, or from the page that a passage leads to, whatever is there and wherever it is; the last leaf without
+    /// a bookmark.
+    #[inline(never)]
+    fn descend_slowly(
+        &mut self,
+        slot: DatabaseSlot,
+        tree: &TreeRoot,
+        bookmark: Option<&[u8]>,
+        mut from: Option<(FrameId, Passage)>,
+    ) -> Result<LeafPage> {
+        let mut page = from.map_or(tree.root, |(_, passage)| passage.page);
         for _ in 0..MAX_DEPTH {
             let frame = match from {
                 None => self.fetch(slot, page)?,
@@ -101,7 +161,12 @@ impl Core {
                     frame
                 }
             };
-            let (image, facts) = self.cache.page_with_facts(frame);
+            if page == tree.root
+                && let Some(place) = self.roots.get_mut(root_place(tree))
+            {
+                *place = frame;
+            }
+            let (_, facts) = self.cache.page_with_facts(frame);
             let flags = facts.flags;
             if facts.object != tree.object || flags & (page_flags::EMPTY | page_flags::PRE_INIT) != 0 {
                 let what = "the page belongs to another tree";
@@ -109,21 +174,16 @@ impl Core {
             }
             if flags & page_flags::LEAF != 0 {
                 let share = from.and_then(|(_, passage)| passage.share);
-                let (line, exact) = match way {
-                    Way::Bookmark(key, data) => {
-                        image.seek_by(&facts, key, data, share).map_err(LiveError::edit(page))?
-                    }
-                    Way::Last => (image.line_count().saturating_sub(1), false),
-                };
-                return Ok(Leaf { frame, page, line, exact });
+                return Ok(LeafPage { frame, page, share });
             }
-            let (line, signed) = match way {
-                Way::Last => (image.line_count().saturating_sub(1), None),
-                Way::Bookmark(..) => match self.cache.follow(frame, bookmark) {
+            let image = self.cache.page(frame);
+            let last = image.line_count().saturating_sub(1);
+            let (line, signed) = match bookmark {
+                None => (last, None),
+                Some(bookmark) => match self.cache.follow(frame, bookmark) {
                     Some(passage) => (0, Some(passage.map_err(LiveError::edit(page))?)),
                     None => {
                         let image = self.cache.page(frame);
-                        let last = image.line_count().saturating_sub(1);
                         let line = image.seek_child_between(bookmark, 0, last);
                         (line.map_err(LiveError::edit(page))?, None)
                     }

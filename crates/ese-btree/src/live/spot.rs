@@ -7,7 +7,7 @@ use ese_log::record::DatabaseSlot;
 
 use super::core::{Core, Result};
 use super::page_copy::{OnCopy, PageCopy};
-use super::search::{Leaf, Way};
+use super::search::{Leaf, LeafPage, Way};
 use super::version_store::Reader;
 use super::{LiveError, LiveTrees, TransactionState, Tree};
 use crate::page_cache::FrameId;
@@ -211,10 +211,10 @@ impl LiveTrees {
                 core.walk(tree, reader, leaf, Direction::Backwards, spot)
             }
             SeekHow::AtLeast | SeekHow::Above => {
-                let mut leaf = core.descend(tree, key, data)?;
-                if leaf.exact && how == SeekHow::AtLeast && core.stand(tree, &leaf, key, spot)? {
-                    return Ok(true);
-                }
+                let mut leaf = match core.stand_at(tree, key, data, how, spot)? {
+                    Some(leaf) => leaf,
+                    None => return Ok(true),
+                };
                 leaf.line += usize::from(leaf.exact && how == SeekHow::Above);
                 core.walk(tree, reader, leaf, Direction::Forwards, spot)
             }
@@ -315,21 +315,35 @@ impl Core {
         good.then_some(Leaf { frame: hint.frame, page: hint.page, line: hint.line, exact: true })
     }
 
-    /// Makes the spot stand on a node whose key is known, when everybody sees it as it is. False says nothing.
+    /// Descends to a bookmark. `None` when the node that is sought is there and everybody sees it as it is: the spot stands
+    /// on it.
     #[inline]
-    fn stand(&mut self, tree: &Tree, leaf: &Leaf, key: &[u8], spot: &mut Spot) -> Result<bool> {
+    fn stand_at(
+        &mut self,
+        tree: &Tree,
+        key: &[u8],
+        data: &[u8],
+        how: SeekHow,
+        spot: &mut Spot,
+    ) -> Result<Option<Leaf>> {
         let telling = self.telling_flags();
-        let (image, facts) = self.cache.page_with_facts(leaf.frame);
-        let (flags, data) = image.data_by(&facts, leaf.line).map_err(LiveError::edit(leaf.page))?;
-        if !tree.is_unique() || flags & telling != 0 {
-            return Ok(false);
+        self.cache.begin_operation();
+        let LeafPage { frame, page, share } =
+            self.descend_to_page(tree.slot, &tree.root, Way::Bookmark(key, data))?;
+        let (image, facts) = self.cache.page_with_facts(frame);
+        let (line, node) = image.locate(&facts, key, data, share).map_err(LiveError::edit(page))?;
+        if let Some(node) = node
+            && how == SeekHow::AtLeast
+            && tree.is_unique()
+            && node.flags & telling == 0
+        {
+            spot.key.clear();
+            spot.key.extend_from_slice(key);
+            spot.data_mut().extend_from_slice(node.data);
+            spot.hint = Some(Hint { frame, page, line, time: facts.time });
+            return Ok(None);
         }
-        spot.key.clear();
-        spot.key.extend_from_slice(key);
-        spot.data_mut().extend_from_slice(data);
-        let (frame, page, line, time) = (leaf.frame, leaf.page, leaf.line, facts.time);
-        spot.hint = Some(Hint { frame, page, line, time });
-        Ok(true)
+        Ok(Some(Leaf { frame, page, line, exact: node.is_some() }))
     }
 
     /// The flags of nodes that may not be what every reader sees. Without versions, that there was one tells nothing.

@@ -13,7 +13,7 @@ use crate::page_edit::PageFacts;
 pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
     /// The operation that used the buffer last.
-    pub(super) operation: u64,
+    pub(super) operation: u32,
     /// What searches need to know of the page; none when it may have changed since.
     pub(super) facts: PageFacts,
     pub(super) page: PageNumber,
@@ -71,7 +71,7 @@ impl Frame {
         }
     }
 
-    pub(super) fn place(&mut self, slot: DatabaseSlot, page: PageNumber, operation: u64) {
+    pub(super) fn place(&mut self, slot: DatabaseSlot, page: PageNumber, operation: u32) {
         self.slot = slot;
         self.page = page;
         self.last_change = LogPosition::NONE;

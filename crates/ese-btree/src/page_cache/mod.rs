@@ -29,7 +29,7 @@ use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
 pub use prefetch::PagePrefetch;
-pub(crate) use signs::Passage;
+pub(crate) use signs::{Pass, Passage};
 use spill::Spill;
 pub use spill::SpillFile;
 pub use write::PageWriteGate;
@@ -46,6 +46,11 @@ pub trait WriteAhead: Send + Sync {
 /// A buffer of the cache. Valid until the next operation begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameId(usize);
+
+impl FrameId {
+    /// No buffer has this number.
+    pub(crate) const NONE: Self = Self(usize::MAX);
+}
 
 /// What is found where a page should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +73,7 @@ pub struct PageCache {
     most_frames: usize,
     free: Vec<usize>,
     hand: usize,
-    operation: u64,
+    operation: u32,
     write_ahead: Option<Arc<dyn WriteAhead>>,
     pages_read: u64,
     pages_written: u64,
@@ -320,8 +325,10 @@ impl PageCache {
     }
 
     /// Begins an operation: buffers fetched before may be reused from now on.
+    #[inline]
     pub fn begin_operation(&mut self) {
-        self.operation += 1;
+        // A buffer that was used 2^32 operations ago counts as used by this one: it stays a little longer.
+        self.operation = self.operation.wrapping_add(1);
     }
 
     /// Says whose the changes are that follow: a transaction that began at `position`. Replay takes a record only when it

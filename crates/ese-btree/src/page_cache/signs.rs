@@ -5,10 +5,11 @@
 //! again after each change of the page, once it has been passed often enough to be worth it; they take no more memory than
 //! the page itself, and only branch pages have them: a page or so in a hundred.
 
-use ese_format::PageNumber;
+use ese_format::{ObjectId, PageNumber};
+use ese_log::record::DatabaseSlot;
 
 use super::{FrameId, PageCache};
-use crate::page_edit::{PageEditError, PageImage, Share, key_word};
+use crate::page_edit::{PageEditError, PageImage, Share, key_word, page_flags};
 
 /// How often a page is passed before that, in parts of its lines.
 const PASSES: usize = 4;
@@ -19,13 +20,27 @@ pub(super) struct Signs {
     common: Vec<u8>,
     /// The [`key_word`] of each separator behind that, in order.
     words: Vec<u64>,
+    /// Words for each step from one separator to the next.
+    pace: f64,
     children: Vec<Child>,
 }
 
 #[derive(Clone, Copy)]
 struct Child {
     page: PageNumber,
-    frame: FrameId,
+    /// Number of the buffer; none at all for `NOWHERE`.
+    frame: u32,
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+/// What [`PageCache::pass`] comes to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pass {
+    /// The page is a leaf.
+    Leaf,
+    /// Further down.
+    Child(Passage),
 }
 
 /// Where a search goes on.
@@ -57,7 +72,7 @@ impl Signs {
         let mut key = Vec::new();
         for line in 0..count {
             let node = image.node(line).ok()?;
-            children.push(Child { page: node.child()?, frame: FrameId(usize::MAX) });
+            children.push(Child { page: node.child()?, frame: NOWHERE });
             if line < separators {
                 key.clear();
                 node.push_key(&mut key);
@@ -68,7 +83,49 @@ impl Signs {
                 words.push(word);
             }
         }
-        Some(Self { common, words, children })
+        let steps = words.len().saturating_sub(1);
+        let span = words.last().copied().unwrap_or(0) - words.first().copied().unwrap_or(0);
+        let pace = if span == 0 { 0.0 } else { steps as f64 / span as f64 };
+        Some(Self { common, words, pace, children })
+    }
+
+    /// How many separators are not above `word`. Begins where it would be if all were as far apart.
+    #[inline]
+    fn not_above(&self, word: u64) -> usize {
+        let words = &self.words[..];
+        let Some(&first) = words.first() else { return 0 };
+        let Some(ahead) = word.checked_sub(first) else { return 0 };
+        let guess = ((ahead as f64 * self.pace) as usize).min(words.len() - 1);
+        let (mut low, mut high, mut step) = (0, words.len(), 1);
+        if words.get(guess).is_some_and(|&separator| separator <= word) {
+            low = guess + 1;
+            // In steps that double, until it is between two that were looked at.
+            while low < high {
+                let at = low - 1 + step;
+                match words.get(at) {
+                    Some(&separator) if separator <= word => low = at + 1,
+                    _ => {
+                        high = high.min(at);
+                        break;
+                    }
+                }
+                step *= 2;
+            }
+        } else {
+            high = guess;
+            while low < high {
+                let at = high.saturating_sub(step);
+                match words.get(at) {
+                    Some(&separator) if separator > word => high = at,
+                    _ => {
+                        low = at + 1;
+                        break;
+                    }
+                }
+                step *= 2;
+            }
+        }
+        low + words.get(low..high).map_or(0, |rest| rest.partition_point(|&separator| separator <= word))
     }
 
     /// The first and the last line that may be the one to follow.
@@ -77,7 +134,7 @@ impl Signs {
         match bookmark.strip_prefix(&self.common[..]) {
             Some(rest) => {
                 let word = key_word(rest);
-                let high = self.words.partition_point(|&separator| separator <= word);
+                let high = self.not_above(word);
                 let same = high.checked_sub(1).is_some_and(|before| self.words.get(before) == Some(&word));
                 // Those with the same first bytes have to be looked at.
                 let low = if same { self.words.partition_point(|&separator| separator < word) } else { high };
@@ -88,6 +145,14 @@ impl Signs {
         }
     }
 
+    #[inline]
+    fn passage(&self, line: usize, word: u64) -> Option<Passage> {
+        let child = self.children.get(line)?;
+        let share = self.share(line, word);
+        Some(Passage { page: child.page, frame: FrameId(child.frame as usize), line, share })
+    }
+
+    #[inline]
     fn share(&self, line: usize, word: u64) -> Option<Share> {
         let (low, high) = (*self.words.get(line.checked_sub(1)?)?, *self.words.get(line)?);
         let (before, whole) = (word.checked_sub(low)?, high.checked_sub(low)?);
@@ -123,15 +188,44 @@ impl PageCache {
                 Err(error) => return Some(Err(error)),
             }
         };
-        let child = signs.children.get(line)?;
-        Some(Ok(Passage { page: child.page, frame: child.frame, line, share: signs.share(line, word) }))
+        signs.passage(line, word).map(Ok)
+    }
+
+    /// Goes through a page that is in a known buffer, as it most often is: nothing has changed there since the last time.
+    /// `None`, and nothing was done, when it is another page, or more has to be known: see [`follow`](Self::follow).
+    #[inline]
+    pub(crate) fn pass(
+        &mut self,
+        id: FrameId,
+        slot: DatabaseSlot,
+        page: PageNumber,
+        object: ObjectId,
+        bookmark: &[u8],
+    ) -> Option<Pass> {
+        let frame = self.frames.get_mut(id.0).filter(|f| f.used && f.page == page && f.slot == slot)?;
+        let facts = &frame.facts;
+        let in_vain = page_flags::EMPTY | page_flags::PRE_INIT;
+        if facts.is_unknown() || facts.object != object || facts.flags & in_vain != 0 {
+            return None;
+        }
+        let pass = if facts.flags & page_flags::LEAF != 0 {
+            Pass::Leaf
+        } else {
+            let signs = frame.signs.as_ref()?;
+            let (line, high, word) = signs.lines(bookmark);
+            Pass::Child(signs.passage(line, word).filter(|_| line == high)?)
+        };
+        frame.operation = self.operation;
+        frame.recent = true;
+        self.hits += 1;
+        Some(pass)
     }
 
     /// Remembers the buffer of a child that [`follow`](Self::follow) led to.
     pub(crate) fn note_child(&mut self, id: FrameId, line: usize, child: FrameId) {
         let signs = self.frames.get_mut(id.0).and_then(|frame| frame.signs.as_mut());
         if let Some(place) = signs.and_then(|signs| signs.children.get_mut(line)) {
-            place.frame = child;
+            place.frame = u32::try_from(child.0).unwrap_or(NOWHERE);
         }
     }
 }
@@ -237,6 +331,67 @@ mod tests {
         assert_eq!(passage(&mut cache, frame, &[55]).frame, child);
         cache.abandon(SLOT);
         assert!(cache.follow(frame, &[55]).is_none());
+    }
+
+    #[test]
+    fn a_pass_counts_only_for_the_page_as_it_is() {
+        let mut cache = cache();
+        let separators = (1..=30_u8).map(|i| vec![8 * i]).collect();
+        let frame = branch(&mut cache, &separators, b"");
+        let (page, object) = (PageNumber(7), ObjectId(9));
+        assert!(cache.pass(frame, SLOT, page, object, &[55]).is_none(), "nothing is known of it yet");
+        let ready = |cache: &mut PageCache| {
+            passage(cache, frame, &[55]);
+            cache.page_with_facts(frame);
+            match cache.pass(frame, SLOT, page, object, &[55]) {
+                Some(Pass::Child(passage)) => passage.page,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(ready(&mut cache), PageNumber(106));
+        for (frame, slot, page, object) in [
+            (FrameId::NONE, SLOT, page, object),
+            (frame, DatabaseSlot(2), page, object),
+            (frame, SLOT, PageNumber(8), object),
+            (frame, SLOT, page, ObjectId(10)),
+        ] {
+            assert!(cache.pass(frame, slot, page, object, &[55]).is_none());
+        }
+        // Each way in which a page may change.
+        cache.page_mut(frame, LogPosition::NONE).insert(6, &NewNode::plain(&[54], &[9, 0, 0, 0], 0)).unwrap();
+        assert!(cache.pass(frame, SLOT, page, object, &[53]).is_none());
+        ready(&mut cache);
+        cache.page_mut_quietly(frame);
+        assert!(cache.pass(frame, SLOT, page, object, &[55]).is_none());
+        ready(&mut cache);
+        let flags = cache.page(frame).flags();
+        cache.page_mut(frame, LogPosition::NONE).set_flags(flags | page_flags::EMPTY);
+        passage(&mut cache, frame, &[55]);
+        cache.page_with_facts(frame);
+        assert!(cache.pass(frame, SLOT, page, object, &[55]).is_none(), "the page is empty");
+        cache.page_mut(frame, LogPosition::NONE).set_flags(flags);
+        ready(&mut cache);
+        cache.abandon(SLOT);
+        assert!(cache.pass(frame, SLOT, page, object, &[55]).is_none());
+    }
+
+    #[test]
+    fn separators_that_are_no_even_steps_are_found() {
+        for steps in [&[0, 0, 1, 2][..], &[5], &[], &[7; 9], &[0, 1, u64::MAX - 1, u64::MAX]] {
+            let words: Vec<u64> = (steps.iter().copied()).chain((3..40).map(|bit| 1 << bit)).collect();
+            let mut words: Vec<u64> = if steps.len() > 1 { words } else { steps.to_vec() };
+            words.sort_unstable();
+            let span = words.last().copied().unwrap_or(0) - words.first().copied().unwrap_or(0);
+            for pace in [0.0, 1e-300, words.len() as f64 / span.max(1) as f64, 1.0, f64::INFINITY] {
+                let signs = Signs { common: Vec::new(), words: words.clone(), pace, children: Vec::new() };
+                for &word in &words {
+                    for wanted in [word.saturating_sub(1), word, word.saturating_add(1)] {
+                        let expected = words.partition_point(|&w| w <= wanted);
+                        assert_eq!(signs.not_above(wanted), expected, "{words:?} {wanted} {pace}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Finding a key on a page.
 
 use std::cmp::Ordering;
+use std::hint::black_box;
 
 use ese_format::{DbTime, ObjectId};
 
@@ -30,26 +31,37 @@ impl Share {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PageFacts {
     pub(crate) time: DbTime,
+    /// The [`key_word`] of the prefix.
+    prefix_word: u64,
     pub(crate) object: ObjectId,
     pub(crate) flags: u32,
     /// As stored.
     tag_state: u16,
+    /// Where the first line's node is, behind the header; nodes lie in order behind it, so many eighths of a byte apart.
+    /// A guess, by which memory is asked for early; 0 and 0 for none.
+    first_node: u16,
+    node_pitch: u16,
     /// Length of the prefix: longer ones are on the page only.
     prefix_len: u8,
-    prefix: [u8; PageFacts::PREFIX_LEN],
+    /// The byte behind the first eight.
+    prefix_ninth: u8,
 }
 
 impl PageFacts {
+    /// Longest prefix that is known whole.
     const PREFIX_LEN: usize = 9;
     const UNKNOWN_LEN: u8 = 0xFF;
     /// Nothing is known.
     pub(crate) const UNKNOWN: Self = Self {
         time: DbTime::INVALID,
+        prefix_word: 0,
         object: ObjectId(0),
         flags: 0,
         tag_state: 0,
+        first_node: 0,
+        node_pitch: 0,
         prefix_len: Self::UNKNOWN_LEN,
-        prefix: [0; Self::PREFIX_LEN],
+        prefix_ninth: 0,
     };
 
     #[inline]
@@ -57,12 +69,44 @@ impl PageFacts {
         self.prefix_len == Self::UNKNOWN_LEN
     }
 
+    /// How many bytes a key shares with the page's prefix, and what a node that takes more of the prefix is, compared with
+    /// the key.
     #[inline]
-    fn prefix<'a>(&'a self, page: &'a PageImage<impl AsRef<[u8]>>) -> &'a [u8] {
-        match self.prefix.get(..usize::from(self.prefix_len)) {
-            Some(prefix) => prefix,
-            None => page.key_prefix(),
+    fn share_of(&self, page: &PageImage<impl AsRef<[u8]>>, key: &[u8]) -> (usize, Ordering) {
+        let len = usize::from(self.prefix_len);
+        if len > Self::PREFIX_LEN {
+            return share(page.key_prefix(), key);
         }
+        let word = key_word(key);
+        let different = self.prefix_word ^ word;
+        let common = (different.leading_zeros() / 8) as usize;
+        let most = len.min(key.len());
+        if common < 8.min(most) {
+            return (common, self.prefix_word.cmp(&word));
+        }
+        match key.get(8) {
+            Some(ninth) if len == Self::PREFIX_LEN && *ninth != self.prefix_ninth => {
+                (8, self.prefix_ninth.cmp(ninth))
+            }
+            // The key ends where the prefix goes on, or all of the prefix is shared.
+            _ => (most, Ordering::Greater),
+        }
+    }
+
+    /// Where the node at a line may be, behind the header.
+    #[inline]
+    fn guess(&self, line: usize) -> usize {
+        usize::from(self.first_node) + (line * usize::from(self.node_pitch)) / 8
+    }
+}
+
+/// As [`PageFacts::share_of`], for any prefix.
+#[cold]
+fn share(prefix: &[u8], key: &[u8]) -> (usize, Ordering) {
+    let common = prefix.iter().zip(key).take_while(|(a, b)| a == b).count();
+    match (prefix.get(common), key.get(common)) {
+        (Some(a), Some(b)) => (common, a.cmp(b)),
+        _ => (common, Ordering::Greater),
     }
 }
 
@@ -71,7 +115,23 @@ impl PageFacts {
 pub(crate) fn key_word(key: &[u8]) -> u64 {
     match key.first_chunk::<8>() {
         Some(word) => u64::from_be_bytes(*word),
-        None => key.iter().rev().fold(0, |word, &byte| word >> 8 | u64::from(byte) << 56),
+        None => short_word(key),
+    }
+}
+
+/// [`key_word`] of fewer bytes, without a loop.
+#[inline]
+fn short_word(key: &[u8]) -> u64 {
+    if let Some(four) = key.first_chunk::<4>() {
+        let tail = key.last_chunk::<4>().map_or(0, |tail| u64::from(u32::from_be_bytes(*tail)));
+        // Both overlap where the key has less than eight bytes.
+        return u64::from(u32::from_be_bytes(*four)) << 32 | tail << (64 - 8 * key.len());
+    }
+    match *key {
+        [] => 0,
+        [a] => u64::from(a) << 56,
+        [a, b] => u64::from(a) << 56 | u64::from(b) << 48,
+        [a, b, c, ..] => u64::from(a) << 56 | u64::from(b) << 48 | u64::from(c) << 40,
     }
 }
 
@@ -100,6 +160,7 @@ impl<B: AsRef<[u8]>> PageImage<B> {
     }
 
     /// As [`seek_near`](Self::seek_near), for a page of which these are the facts.
+    #[inline]
     pub(crate) fn seek_by(
         &self,
         facts: &PageFacts,
@@ -107,11 +168,24 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         data: &[u8],
         share: Option<Share>,
     ) -> Result<(usize, bool), PageEditError> {
+        let (line, node) = self.locate(facts, key, data, share)?;
+        Ok((line, node.is_some()))
+    }
+
+    /// As [`seek_by`](Self::seek_by), with flags and data of the node that is equal.
+    pub(crate) fn locate<'s>(
+        &'s self,
+        facts: &'s PageFacts,
+        key: &'s [u8],
+        data: &[u8],
+        share: Option<Share>,
+    ) -> Result<Located<'s>, PageEditError> {
         let unique = facts.flags & page_flags::NON_UNIQUE_KEYS == 0;
         let search = self.search(facts, key);
         let compare = |line: usize| {
-            let (order, node_data) = search.compare(line)?;
-            Ok(if order.is_eq() && !unique { node_data.cmp(data) } else { order })
+            let (order, node) = search.compare(line)?;
+            let order = if order.is_eq() && !unique { node.data.cmp(data) } else { order };
+            Ok((order, node))
         };
         let (mut low, mut high) = (0, search.line_count());
         if let Some(share) = share
@@ -119,33 +193,34 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         {
             // In steps that double, until the line is between two that were looked at.
             let mut line = share.line(high).min(high - 1);
+            search.ask_for(facts, line);
             let mut step = 1;
             match compare(line)? {
-                Ordering::Equal => return Ok((line, true)),
-                Ordering::Less => {
+                (Ordering::Equal, node) => return Ok((line, Some(node))),
+                (Ordering::Less, _) => {
                     low = line + 1;
                     while low < high {
                         line = (line + step).min(high - 1);
                         step *= 2;
                         match compare(line)? {
-                            Ordering::Equal => return Ok((line, true)),
-                            Ordering::Less => low = line + 1,
-                            Ordering::Greater => {
+                            (Ordering::Equal, node) => return Ok((line, Some(node))),
+                            (Ordering::Less, _) => low = line + 1,
+                            (Ordering::Greater, _) => {
                                 high = line;
                                 break;
                             }
                         }
                     }
                 }
-                Ordering::Greater => {
+                (Ordering::Greater, _) => {
                     high = line;
                     while low < high {
                         line = line.saturating_sub(step);
                         step *= 2;
                         match compare(line)? {
-                            Ordering::Equal => return Ok((line, true)),
-                            Ordering::Greater => high = line,
-                            Ordering::Less => {
+                            (Ordering::Equal, node) => return Ok((line, Some(node))),
+                            (Ordering::Greater, _) => high = line,
+                            (Ordering::Less, _) => {
                                 low = line + 1;
                                 break;
                             }
@@ -157,12 +232,12 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         while low < high {
             let middle = low.midpoint(high);
             match compare(middle)? {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Ok((middle, true)),
-                Ordering::Greater => high = middle,
+                (Ordering::Less, _) => low = middle + 1,
+                (Ordering::Equal, node) => return Ok((middle, Some(node))),
+                (Ordering::Greater, _) => high = middle,
             }
         }
-        Ok((low, false))
+        Ok((low, None))
     }
 
     /// On a branch page: the line in front of which a new separator belongs. The last line's key counts as greater
@@ -223,46 +298,39 @@ impl<B: AsRef<[u8]>> PageImage<B> {
 
     /// What searches need to know of the page.
     pub(crate) fn facts(&self) -> PageFacts {
-        let page_prefix = self.key_prefix();
-        let mut prefix = [0; PageFacts::PREFIX_LEN];
-        if let Some(start) = prefix.get_mut(..page_prefix.len()) {
-            start.copy_from_slice(page_prefix);
-        }
+        let prefix = self.key_prefix();
+        let (first_node, node_pitch) = self.node_places();
         PageFacts {
             time: self.db_time(),
+            prefix_word: key_word(prefix),
             object: self.object(),
             flags: self.flags(),
             tag_state: read_u16(self.bytes(), OFFSET_TAG_STATE),
-            prefix_len: page_prefix.len().min(usize::from(PageFacts::UNKNOWN_LEN) - 1) as u8,
-            prefix,
+            first_node,
+            node_pitch,
+            prefix_len: prefix.len().min(usize::from(PageFacts::UNKNOWN_LEN) - 1) as u8,
+            prefix_ninth: prefix.get(8).copied().unwrap_or_default(),
         }
     }
 
-    /// Flags and data of the node at a line, for a page of which these are the facts.
-    #[inline]
-    pub(crate) fn data_by<'s>(
-        &'s self,
-        facts: &'s PageFacts,
-        line: usize,
-    ) -> Result<(u8, &'s [u8]), PageEditError> {
-        let search = self.search(facts, &[]);
-        search
-            .node(line)
-            .map(|node| (node.flags, node.data))
-            .ok_or(PageEditError::BadNode { line, length: 0 })
+    /// Where nodes are, if they lie in order and about as far apart as the first and the last of them say.
+    fn node_places(&self) -> (u16, u16) {
+        let (count, reserved) = (self.line_count(), self.reserved_tags());
+        let place = |line: usize| self.raw_tag(reserved + line).map_or(0, |tag| tag.offset);
+        let Some(last) = count.checked_sub(1).filter(|&last| last > 0) else { return (0, 0) };
+        let first = place(0);
+        let pitch = 8 * place(last).saturating_sub(first) / last;
+        let middle = place(last / 2).abs_diff(first + pitch * (last / 2) / 8);
+        match (u16::try_from(first), u16::try_from(pitch)) {
+            (Ok(first), Ok(pitch)) if middle < 64 => (first, pitch),
+            _ => (0, 0),
+        }
     }
 
     /// Prepares for comparing the nodes of this page with a key.
     #[inline]
-    fn search<'s>(&'s self, facts: &'s PageFacts, key: &'s [u8]) -> Search<'s> {
-        let prefix = facts.prefix(self);
-        let (mut common, mut beyond) = (prefix.len(), Ordering::Greater);
-        if !key.starts_with(prefix) {
-            common = prefix.iter().zip(key).take_while(|(a, b)| a == b).count();
-            if let (Some(a), Some(b)) = (prefix.get(common), key.get(common)) {
-                beyond = a.cmp(b);
-            }
-        }
+    fn search<'s>(&'s self, facts: &PageFacts, key: &'s [u8]) -> Search<'s> {
+        let (common, beyond) = facts.share_of(self, key);
         let bytes = self.bytes();
         let header_len = self.header_len();
         let state = usize::from(facts.tag_state);
@@ -275,6 +343,16 @@ impl<B: AsRef<[u8]>> PageImage<B> {
         let word = key.get(common..).map_or(0, key_word);
         Search { area, tags, large: self.is_large(), key, common, beyond, word }
     }
+}
+
+/// A line, and flags and data of the node there when it is the one that was sought.
+pub(crate) type Located<'a> = (usize, Option<LocatedNode<'a>>);
+
+/// What is known of a node that was compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocatedNode<'a> {
+    pub(crate) flags: u8,
+    pub(crate) data: &'a [u8],
 }
 
 /// Comparing the nodes of one page with one key: what is the same for all of them is found out once.
@@ -293,31 +371,31 @@ struct Search<'a> {
     word: u64,
 }
 
-/// A node as it is on its page.
-struct StoredNode<'a> {
-    flags: u8,
-    /// Bytes of the key that are in the page's prefix.
-    prefix_len: usize,
-    /// Where the suffix is, behind the page's header.
-    suffix_at: usize,
-    suffix: &'a [u8],
-    data: &'a [u8],
-}
-
 impl<'a> Search<'a> {
     const fn line_count(&self) -> usize {
         self.tags.len()
     }
 
-    /// Compares the key of the node at `line`, which the page has, with the key; the node's data.
+    /// Asks memory for the node that a line may have, beside the tag that says where it is: a page that was not looked at
+    /// for a while takes one wait instead of two.
     #[inline]
-    fn compare(&self, line: usize) -> Result<(Ordering, &'a [u8]), PageEditError> {
+    fn ask_for(&self, facts: &PageFacts, line: usize) {
+        if facts.node_pitch == 0 {
+            return;
+        }
+        let at = facts.guess(line);
+        let line_of_memory = |at: usize| self.area.get(at).copied();
+        black_box((line_of_memory(at), line_of_memory(at + 64)));
+    }
+
+    /// Compares the key of the node at `line`, which the page has, with the key.
+    #[inline]
+    fn compare(&self, line: usize) -> Result<(Ordering, LocatedNode<'a>), PageEditError> {
         self.parts(line).ok_or(PageEditError::BadNode { line, length: 0 })
     }
 
-    /// The node at a line, with the suffix of its key.
     #[inline]
-    fn node(&self, line: usize) -> Option<StoredNode<'a>> {
+    fn parts(&self, line: usize) -> Option<(Ordering, LocatedNode<'a>)> {
         let tag = decode_tag(*self.tags.get(self.tags.len().wrapping_sub(line + 1))?, self.large);
         let end = tag.offset + tag.len;
         let body = self.area.get(tag.offset..end)?;
@@ -332,28 +410,26 @@ impl<'a> Search<'a> {
             rest = tail;
         }
         let (suffix, data) = rest.split_at_checked(suffix_len)?;
-        Some(StoredNode { flags, prefix_len, suffix_at: end - rest.len(), suffix, data })
-    }
-
-    #[inline]
-    fn parts(&self, line: usize) -> Option<(Ordering, &'a [u8])> {
-        let StoredNode { prefix_len, suffix_at, suffix, data, .. } = self.node(line)?;
-        let suffix_len = suffix.len();
+        let node = LocatedNode { flags, data };
         if prefix_len > self.common {
-            return Some((self.beyond, data));
+            return Some((self.beyond, node));
         }
         let key = self.key.get(prefix_len..)?;
         let word = if prefix_len == self.common { self.word } else { key_word(key) };
         // What is behind the suffix on the page is shifted out.
-        let found = match self.area.get(suffix_at..).and_then(|bytes| bytes.first_chunk::<8>()) {
+        let found = match rest.first_chunk::<8>() {
             Some(_) if suffix_len == 0 => 0,
             Some(found) => u64::from_be_bytes(*found) & u64::MAX << (64 - 8 * suffix_len.min(8)),
             None => key_word(suffix),
         };
         if found != word {
-            return Some((found.cmp(&word), data));
+            return Some((found.cmp(&word), node));
         }
-        Some((suffix.cmp(key), data))
+        if suffix_len <= 8 && key.len() <= 8 {
+            // One goes on with zeros where the other ends, or they are equal.
+            return Some((suffix_len.cmp(&key.len()), node));
+        }
+        Some((suffix.cmp(key), node))
     }
 }
 
@@ -422,6 +498,56 @@ mod tests {
                 prop_assert_eq!(page.seek_near(b"key", wanted, share).unwrap(), expected);
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_is_the_key_with_zeros_behind(key in prop::collection::vec(any::<u8>(), 0..12)) {
+            let mut padded = key.clone();
+            padded.resize(8.max(key.len()), 0);
+            prop_assert_eq!(key_word(&key), u64::from_be_bytes(*padded.first_chunk().unwrap()));
+        }
+
+        #[test]
+        fn keys_share_with_the_prefix_what_they_share(prefix in keys(), wanted in keys()) {
+            for prefix in &prefix {
+                let page = page(4096, page_flags::LEAF, prefix);
+                for key in wanted.iter().chain([&prefix[..prefix.len() - 1].to_vec(), &vec![]]) {
+                    let (common, beyond) = page.facts().share_of(&page, key);
+                    let (expected, order) = share(prefix, key);
+                    prop_assert_eq!(common, expected, "{:?} {:?}", prefix, key);
+                    // Nobody asks for the order where all of the prefix is shared.
+                    prop_assert!(beyond == order || common == prefix.len());
+                }
+            }
+        }
+    }
+
+    /// Nodes are asked for early where they lie in order; wherever they lie, the right one is found.
+    #[test]
+    fn nodes_are_guessed_where_they_are_in_order() {
+        let mut page = page(8192, page_flags::LEAF, b"");
+        let key = |line: usize| (line as u32).to_be_bytes();
+        for line in 0..60 {
+            page.insert(line, &NewNode::plain(&key(line), &[7; 100], 0)).unwrap();
+        }
+        let facts = page.facts();
+        for line in 0..60 {
+            let place = page.raw_tag(1 + line).unwrap().offset;
+            assert!(facts.guess(line).abs_diff(place) < 8, "line {line}");
+        }
+        let found = |page: &PageImage<Vec<u8>>| {
+            let share = |line: usize| Some(Share { before: line as u64, whole: 60 });
+            (0..60).all(|line| page.seek_near(&key(line), b"", share(line)) == Ok((line, true)))
+        };
+        assert!(found(&page));
+        // The other way round there is no order to go by.
+        let mut page = self::page(8192, page_flags::LEAF, b"");
+        for line in (0..60).rev() {
+            page.insert(0, &NewNode::plain(&key(line), &[7; 100], 0)).unwrap();
+        }
+        assert_eq!((page.facts().first_node, page.facts().node_pitch), (0, 0));
+        assert!(found(&page));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Keys to search with: made segment by segment by the application, with limits that stored keys do not have.
 
+use super::segment::whole_number;
 use super::{KeyError, KeyRules, SegmentKind, encode_segment};
 use crate::{ColumnKind, JetError};
 
@@ -218,6 +219,11 @@ impl SearchKeyBuffer {
             return Err(SearchKeyError::NotBegun);
         }
         let segment = index.get(self.segments).ok_or(SearchKeyError::Complete)?;
+        if self.push_number(segment, rules, data, flags) {
+            self.segments += 1;
+            self.is_prepared = true;
+            return Ok(());
+        }
         let mut padded = std::mem::take(&mut self.padded);
         let made = self.push_segment(segment, rules, data, flags, &mut padded);
         self.padded = padded;
@@ -226,6 +232,29 @@ impl SearchKeyBuffer {
         self.key.truncate(longest);
         self.is_prepared = true;
         Ok(())
+    }
+
+    /// Appends a whole number without options, the most frequent of all segments. False, and nothing was done, for
+    /// everything else.
+    #[inline]
+    fn push_number(
+        &mut self,
+        segment: &SearchSegment,
+        rules: &KeyRules,
+        data: &[u8],
+        flags: KeyFlags,
+    ) -> bool {
+        let SearchSegment { kind: SegmentKind { kind, .. }, slot_size, .. } = *segment;
+        if slot_size != Some(data.len()) || !KeyFlags::NEW_KEY.contains(flags) || self.is_cut {
+            return false;
+        }
+        let Some((number, len)) = whole_number(kind, data) else { return false };
+        if self.key.len() + len > rules.key_most {
+            return false;
+        }
+        let flip = if segment.descending { 0xFF } else { 0 };
+        self.key.extend_from_slice(number.map(|byte| byte ^ flip).get(..len).unwrap_or_default());
+        true
     }
 
     fn push_segment(
@@ -434,6 +463,42 @@ mod tests {
             key.push(index, rules, data, *flags | new).unwrap();
         }
         key.key().to_vec()
+    }
+
+    #[test]
+    fn whole_numbers_are_made_at_once_as_other_segments_are() {
+        let signed = [ColumnKind::SHORT, ColumnKind::LONG, ColumnKind::LONG_LONG, ColumnKind::CURRENCY];
+        let unsigned = [
+            ColumnKind::UNSIGNED_BYTE,
+            ColumnKind::UNSIGNED_SHORT,
+            ColumnKind::UNSIGNED_LONG,
+            ColumnKind::UNSIGNED_LONG_LONG,
+        ];
+        for kind in signed.into_iter().chain(unsigned) {
+            let size = kind.fixed_size().unwrap();
+            let data: Vec<u8> = (1..=size as u8).collect();
+            let mut expected = vec![0x7F];
+            expected.extend(data.iter().rev());
+            expected[1] ^= if signed.contains(&kind) { 0x80 } else { 0 };
+            let mut index = [segment(kind), segment(kind)];
+            let none = KeyFlags::empty();
+            assert_eq!(made(&index, &KeyRules::DEFAULT, &[(&data, none)]), expected);
+            let through = |key: &[u8], flags| {
+                // Where options are, nothing is taken a short way.
+                let mut long = SearchKeyBuffer::default();
+                long.push(&index, &KeyRules::DEFAULT, &data, KeyFlags::NEW_KEY | flags).unwrap();
+                assert_eq!(long.key(), key);
+            };
+            through(&expected, KeyFlags::FULL_COLUMN_START_LIMIT);
+            index[0].descending = true;
+            let both = made(&index, &KeyRules::DEFAULT, &[(&data, none), (&data, none)]);
+            let turned: Vec<u8> = expected.iter().map(|b| !b).collect();
+            assert_eq!(both, [&turned[..], &expected[..]].concat());
+            // Cut, as any other segment, where the key is full.
+            let rules = KeyRules { key_most: 2 * size + 1, ..KeyRules::DEFAULT };
+            let cut = made(&index, &rules, &[(&data, none), (&data, none)]);
+            assert_eq!(cut, both[..2 * size + 1]);
+        }
     }
 
     const SHORT: KeyRules = KeyRules { key_most: 12, ..KeyRules::DEFAULT };

@@ -215,6 +215,26 @@ pub fn encode_segment(
     }
 }
 
+/// The segment, ascending, of a whole number, and its length: [`encode_segment`] without limits. `None` for other types,
+/// and for fewer or more bytes than the type has.
+#[inline]
+pub(super) fn whole_number(kind: ColumnKind, value: &[u8]) -> Option<([u8; 9], usize)> {
+    let (number, sign) = match (kind, value) {
+        (ColumnKind::UNSIGNED_BYTE, &[a]) => (u64::from(a) << 56, 0),
+        (ColumnKind::SHORT, &[a, b]) => (u64::from(u16::from_le_bytes([a, b])) << 48, 1),
+        (ColumnKind::UNSIGNED_SHORT, &[a, b]) => (u64::from(u16::from_le_bytes([a, b])) << 48, 0),
+        (ColumnKind::LONG, &[a, b, c, d]) => (u64::from(u32::from_le_bytes([a, b, c, d])) << 32, 1),
+        (ColumnKind::UNSIGNED_LONG, &[a, b, c, d]) => (u64::from(u32::from_le_bytes([a, b, c, d])) << 32, 0),
+        (ColumnKind::CURRENCY | ColumnKind::LONG_LONG, bytes) => {
+            (u64::from_le_bytes(bytes.try_into().ok()?), 1)
+        }
+        (ColumnKind::UNSIGNED_LONG_LONG, bytes) => (u64::from_le_bytes(bytes.try_into().ok()?), 0),
+        _ => return None,
+    };
+    let [a, b, c, d, e, f, g, h] = (number ^ sign << 63).to_be_bytes();
+    Some(([VALUE, a, b, c, d, e, f, g, h], 1 + value.len()))
+}
+
 fn number(
     kind: ColumnKind,
     value: &[u8],
@@ -222,6 +242,10 @@ fn number(
     null: u8,
     out: &mut Vec<u8>,
 ) -> Result<(), KeyError> {
+    if let Some((number, len)) = whole_number(kind, value) {
+        out.extend_from_slice(number.get(..len).unwrap_or_default());
+        return Ok(());
+    }
     let size = kind.fixed_size().ok_or(KeyError::Kind(kind))?;
     let Some(value) = value.get(..size) else {
         // Too few bytes for the type: indexed as null.

@@ -23,6 +23,8 @@ pub(crate) struct CursorLink {
     lost_update: AtomicBool,
     /// Lowest level that was rolled back while an update was prepared around it.
     lost_changes: AtomicU8,
+    /// One of the three has something to say.
+    has_news: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -35,6 +37,12 @@ impl CursorLink {
     /// An update was prepared at `level`, or (`None`) is over.
     pub(crate) fn prepared(&self, level: Option<u8>) {
         self.prepared.store(level.unwrap_or(NO_LEVEL), Ordering::Relaxed);
+    }
+
+    /// Whether there may be anything to hear; said once, and each call on the cursor asks.
+    #[inline]
+    pub(crate) fn take_news(&self) -> bool {
+        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::Acquire)
     }
 
     /// Whether a rollback has taken the place away; said once.
@@ -76,6 +84,7 @@ impl SessionCursors {
             lost_place: AtomicBool::new(false),
             lost_update: AtomicBool::new(false),
             lost_changes: AtomicU8::new(NO_LEVEL),
+            has_news: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         });
         let mut links = self.links.lock();
@@ -110,6 +119,7 @@ impl SessionCursors {
             } else if prepared != NO_LEVEL {
                 link.lost_changes.fetch_min(level, Ordering::Relaxed);
             }
+            link.has_news.store(true, Ordering::Release);
         }
     }
 }

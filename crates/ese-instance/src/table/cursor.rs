@@ -159,7 +159,15 @@ impl Cursor {
     }
 
     /// Does what ends of transactions since the last call ask for.
+    #[inline]
     pub(super) fn hear_session(&mut self) {
+        if self.link.as_ref().is_some_and(|link| link.take_news()) {
+            self.hear_news();
+        }
+    }
+
+    #[cold]
+    fn hear_news(&mut self) {
         let Some(link) = &self.link else { return };
         if link.take_lost_update() {
             self.prepared = None;
