@@ -1,5 +1,5 @@
 //! Bulk insert alone, the engine and redb in turns, with the processor time that each took. The arguments are the numbers of
-//! rows and of rounds.
+//! rows and of rounds, and the name of a store when only that one is to work.
 
 use std::time::Instant;
 
@@ -20,8 +20,9 @@ fn processor_time() -> f64 {
 fn main() -> Result<()> {
     let number = |place| std::env::args().nth(place).map(|text| text.parse::<u64>()).transpose();
     let (rows, rounds) = (number(1)?.unwrap_or(1_000_000), number(2)?.unwrap_or(3));
+    let only = std::env::args().nth(3);
     for _ in 0..rounds {
-        for name in ["ese", "redb"] {
+        for name in ["ese", "redb"].into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name)) {
             let directory = tempfile::tempdir()?;
             let store: Box<dyn Store> = match name {
                 "ese" => Box::new(EseStore::create(directory.path(), CACHE)?),

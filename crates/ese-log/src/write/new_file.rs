@@ -26,6 +26,8 @@ pub(crate) struct NewFile<'a> {
     pub keeps_flush_maps: bool,
     /// Generation being closed; 0 for the first of a stream.
     pub closing: LogGeneration,
+    /// Records wait that will fill the file at once.
+    pub filled_soon: bool,
 }
 
 /// A file under its temporary name, of full length, whose body holds zeros or an older generation.
@@ -75,7 +77,13 @@ impl NewFile<'_> {
 
     fn create(&self, temporary: &Path) -> Result<Arc<dyn File>, LogError> {
         let file = self.storage.open(temporary, OpenOptions::new(OpenMode::CreateNew))?;
-        fill_with_zeros(&*file, self.file_len)?;
+        // Zeros in their places spare each later sync the file system's own bookkeeping. A file that is written from end to
+        // end in a few pieces would only be written twice: space that is promised, and reads as zeros, is enough for it.
+        if self.filled_soon && file.reserve(self.file_len)? {
+            file.set_len(self.file_len)?;
+        } else {
+            fill_with_zeros(&*file, self.file_len)?;
+        }
         Ok(file)
     }
 

@@ -122,6 +122,7 @@ fn our_header(previous: &OpenLog, theirs: &LogHeader) -> LogHeader {
         generation: theirs.generation(),
         signature: theirs.signature(),
         attachments,
+        filled_soon: false,
     };
     header(&parts, &next, reserve).unwrap()
 }

@@ -47,6 +47,14 @@ pub(super) struct NextGeneration<'a> {
     pub signature: Signature,
     /// The databases attached at its very start.
     pub attachments: &'a [AttachmentEntry],
+    /// Records wait that will fill it at once.
+    pub filled_soon: bool,
+}
+
+/// What is known of a generation when the one in front of it is closed.
+struct Successor<'a> {
+    attachments: &'a [AttachmentEntry],
+    filled_soon: bool,
 }
 
 impl LogWriter {
@@ -118,7 +126,7 @@ impl LogWriter {
         let mut reserves =
             ReservePool::new(parts.directory.clone(), parts.names.clone(), parts.settings.file_len(), 0);
         let attachments = &parts.environment.attachments(generation);
-        let next = NextGeneration { previous, generation, signature, attachments };
+        let next = NextGeneration { previous, generation, signature, attachments, filled_soon: false };
         let (file, header) = new_generation(&parts, &next, &mut reserves, old)?;
         let path = parts.directory.join(parts.names.current());
         Ok(Self::with_output(parts, file, path, header, FIRST_SECTOR))
@@ -139,7 +147,8 @@ impl LogWriter {
         buffer.log.close();
         let rest = buffer.log.take(true);
         let attachments = self.parts.environment.attachments(buffer.header.generation().next());
-        match self.next_generation(output, rest, buffer.header.clone(), &attachments) {
+        let kind = Successor { attachments: &attachments, filled_soon: false };
+        match self.next_generation(output, rest, buffer.header.clone(), &kind) {
             Ok(header) => {
                 buffer.log = LogBuffer::new(header.generation().0, FIRST_SECTOR, header.file_sectors());
                 buffer.header = header;
@@ -181,10 +190,15 @@ impl LogWriter {
             super::writer::check_up(&buffer)?;
             let Some(mut closed) = buffer.closed.take() else { return Ok(buffer) };
             let header = buffer.header.clone();
+            let behind = closed.log.len() + buffer.log.len();
             // Others append while this is written.
             drop(buffer);
             let rest = closed.log.take(true);
-            let made = self.next_generation(output, rest, header, &closed.attachments);
+            let kind = Successor {
+                attachments: &closed.attachments,
+                filled_soon: behind > self.parts.settings.buffer_bytes / 8,
+            };
+            let made = self.next_generation(output, rest, header, &kind);
             let mut buffer = self.buffer.lock();
             match made {
                 Ok(header) => buffer.header = header,
@@ -199,7 +213,7 @@ impl LogWriter {
         output: &mut Output,
         rest: Option<Flush>,
         closing: LogHeader,
-        attachments: &[AttachmentEntry],
+        kind: &Successor<'_>,
     ) -> Result<LogHeader, LogError> {
         if let Some(flush) = rest {
             let end = flush.end;
@@ -212,7 +226,8 @@ impl LogWriter {
             previous: Some(Previous { header: closing.clone(), accumulated_checksum }),
             generation: closing.generation().next(),
             signature: closing.signature(),
-            attachments,
+            attachments: kind.attachments,
+            filled_soon: kind.filled_soon,
         };
         let old = Some(output.path.as_path());
         match new_generation(parts, &next, &mut output.reserves, old) {
@@ -268,6 +283,7 @@ fn new_generation(
         circular: parts.settings.circular,
         keeps_flush_maps: parts.settings.keeps_flush_maps,
         closing,
+        filled_soon: next.filled_soon,
     };
     let Prepared { file, from_reserve } = new_file.obtain(reserves)?;
     let header = header(parts, next, from_reserve)?;
