@@ -22,7 +22,9 @@ fn main() -> Result<()> {
     let (rows, rounds) = (number(1)?.unwrap_or(1_000_000), number(2)?.unwrap_or(3));
     let only = std::env::args().nth(3);
     for _ in 0..rounds {
-        for name in ["ese", "redb"].into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name)) {
+        for name in
+            ["ese", "redb"].into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name))
+        {
             let directory = tempfile::tempdir()?;
             let store: Box<dyn Store> = match name {
                 "ese" => Box::new(EseStore::create(directory.path(), CACHE)?),
