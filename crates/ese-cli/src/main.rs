@@ -39,6 +39,7 @@ struct Program {
 #[derive(Debug, Subcommand)]
 enum Command {
     Backup(commands::backup::Arguments),
+    Compact(commands::compact::Arguments),
     Demo(commands::demo::Arguments),
     Diff(commands::diff::Arguments),
     Export(commands::export::Arguments),
@@ -55,6 +56,7 @@ impl Command {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         match self {
             Self::Backup(arguments) => commands::backup::run(arguments, context),
+            Self::Compact(arguments) => commands::compact::run(arguments, context),
             Self::Demo(arguments) => commands::demo::run(arguments, context),
             Self::Diff(arguments) => commands::diff::run(arguments, context),
             Self::Export(arguments) => commands::export::run(arguments, context),

@@ -11,6 +11,7 @@ mod backup_gate;
 mod builder;
 mod call_error;
 mod catalog;
+mod compact;
 mod creation;
 mod database;
 mod ddl;
@@ -45,6 +46,10 @@ pub use catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogError, CatalogRow,
     CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
     TableDefinition, TableFlags, TupleLimits, decode_windows_1252, encode_windows_1252,
+};
+pub use compact::{
+    CompactError, CompactOptions, CompactProgress, CompactReport, CompactedTable, NoCompactProgress,
+    compact_database,
 };
 pub use creation::CreateOptions;
 pub use database::{

@@ -1,6 +1,7 @@
 //! The subcommands, one file each: `Arguments` (clap) and `run(arguments, context)`.
 
 pub(crate) mod backup;
+pub(crate) mod compact;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod export;

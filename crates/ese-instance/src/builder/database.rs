@@ -72,8 +72,8 @@ pub(super) struct TableState {
 
 /// Writes a new database. Until [`finish`](Self::finish) the file is marked as incomplete and no engine attaches it.
 pub struct DatabaseBuilder {
-    pub(super) writer: TreeWriter<CachedPages>,
-    pub(super) header: DatabaseHeader,
+    pub(crate) writer: TreeWriter<CachedPages>,
+    pub(crate) header: DatabaseHeader,
     pub(super) tables: Vec<TableState>,
     pub(super) last_object: ObjectId,
     options: DatabaseOptions,
@@ -129,7 +129,7 @@ impl DatabaseBuilder {
         if self.page_size().bytes() == 4096 { 1000 } else { 2000 }
     }
 
-    pub(super) fn next_object(&mut self) -> Result<ObjectId, BuilderError> {
+    pub(crate) fn next_object(&mut self) -> Result<ObjectId, BuilderError> {
         let next = self.last_object.0.checked_add(1).filter(|&id| id < 0x7FFF_FFFF);
         self.last_object = ObjectId(next.ok_or(BuilderError::OutOfNumbers { what: "objects" })?);
         Ok(self.last_object)
@@ -146,16 +146,22 @@ impl DatabaseBuilder {
             let since_1601 = self.options.clock.unix_ms().saturating_add(FILE_TIME_EPOCH_MS);
             row.root_set_time = Some(u64::try_from(since_1601).unwrap_or(0).saturating_mul(10_000));
         }
-        let key_error = |source| BuilderError::Key { index: "Id".to_owned(), source };
         let record = row.encode(self.page_size())?;
+        self.add_catalog_record(&row, &record)?;
+        Ok(row)
+    }
+
+    /// Adds the record of a catalog row, which may hold more than the row tells.
+    pub(crate) fn add_catalog_record(&mut self, row: &CatalogRow, record: &[u8]) -> Result<(), BuilderError> {
+        let key_error = |source| BuilderError::Key { index: "Id".to_owned(), source };
         let (key, name_key) = (row.key().map_err(key_error)?, row.name_key().map_err(key_error)?);
-        self.writer.insert(&CATALOG_TREE, &key, &record)?;
-        self.writer.insert(&SHADOW_TREE, &key, &record)?;
+        self.writer.insert(&CATALOG_TREE, &key, record)?;
+        self.writer.insert(&SHADOW_TREE, &key, record)?;
         self.writer.insert(&NAME_TREE, &name_key, &key)?;
         if let Some(root_key) = row.root_key().map_err(key_error)? {
             self.writer.insert(&ROOT_TREE, &root_key, &key)?;
         }
-        Ok(row)
+        Ok(())
     }
 
     /// Creates a table with its columns and indexes.

@@ -184,7 +184,7 @@ impl DatabaseBuilder {
     }
 
     /// Adds an object to MSysObjids, the first of the builder's tables.
-    pub(super) fn add_object(
+    pub(crate) fn add_object(
         &mut self,
         object: ObjectId,
         table: ObjectId,
@@ -195,6 +195,11 @@ impl DatabaseBuilder {
             .set("objidTable", Value::Long(table.0 as i32))
             .set("type", Value::Short(kind.0 as i16));
         self.insert_row(super::TableHandle(0), &row)
+    }
+
+    /// The tree of MSysLocales, the second of the builder's tables.
+    pub(crate) fn locales_tree(&self) -> Option<TreeRoot> {
+        self.tables.get(1).map(|table| table.tree)
     }
 
     fn create_locales(&mut self) -> Result<(), BuilderError> {
