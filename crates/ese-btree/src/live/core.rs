@@ -79,6 +79,8 @@ pub(super) struct Core {
     pub(super) scratch_key: Vec<u8>,
     /// The last leaves of trees that were appended to lately.
     pub(super) last_leaves: [Option<LastLeaf>; 8],
+    /// Where the page that a move comes to next was last seen.
+    pub(super) neighbour: Option<FrameId>,
     /// Where roots were last seen.
     pub(super) roots: [FrameId; KNOWN_ROOTS],
     /// Where a walk through leaves goes on if they lie in order, and how many pages are read at once then.
@@ -112,6 +114,7 @@ impl Core {
             scratch: Vec::new(),
             scratch_key: Vec::new(),
             last_leaves: [None; 8],
+            neighbour: None,
             roots: [FrameId::NONE; KNOWN_ROOTS],
             read_ahead: (DatabaseSlot(0), PageNumber::NONE, 1),
 

@@ -125,13 +125,15 @@ impl PageCopy {
         }
         let (suffix, data) = rest.split_at_checked(len)?;
         let prefix = bytes.get(self.prefix.clone())?.get(..prefix_len)?;
-        if known.is_some_and(|known| known.prefix_len == prefix_len) {
-            key.truncate(prefix_len);
-        } else {
-            key.clear();
-            key.extend_from_slice(prefix);
+        let same_prefix = known.is_some_and(|known| known.prefix_len == prefix_len);
+        match key.get_mut(prefix_len..) {
+            Some(tail) if same_prefix && tail.len() == suffix.len() => tail.copy_from_slice(suffix),
+            _ => {
+                key.clear();
+                key.extend_from_slice(prefix);
+                key.extend_from_slice(suffix);
+            }
         }
-        key.extend_from_slice(suffix);
         Some(OnCopy { data: end - data.len()..end, prefix_len })
     }
 }

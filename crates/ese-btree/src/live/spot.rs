@@ -49,6 +49,8 @@ pub struct Spot {
     copy: Option<Box<PageCopy>>,
     /// Moves on the page at hand without a copy of it.
     steps: u8,
+    /// The buffer that the page behind the copy was in.
+    ahead: Option<FrameId>,
 }
 
 /// Where the node was: good as long as the page has not changed.
@@ -260,6 +262,7 @@ impl LiveTrees {
         let reader = core.reader(t);
         let hinted = core.leaf_of_hint(tree, spot);
         let before = hinted.map(|leaf| leaf.page);
+        core.neighbour = spot.ahead.take();
         let leaf = match hinted {
             Some(leaf) => leaf,
             None => core.descend(tree, &spot.key, tree.bookmark_data(spot.data()))?,
@@ -272,7 +275,7 @@ impl LiveTrees {
             Direction::Backwards => core.walk_before(tree, reader, leaf, spot)?,
         };
         if found {
-            core.keep_copy(t, tree, before, spot);
+            core.keep_copy(t, tree, direction, before, spot);
         }
         Ok(found)
     }
@@ -357,7 +360,14 @@ impl Core {
     }
 
     /// After a move, which began on page `before`: keeps a copy of the page at hand, once it looks as if more moves follow.
-    fn keep_copy(&self, t: &TransactionState, tree: &Tree, before: Option<PageNumber>, spot: &mut Spot) {
+    fn keep_copy(
+        &self,
+        t: &TransactionState,
+        tree: &Tree,
+        direction: Direction,
+        before: Option<PageNumber>,
+        spot: &mut Spot,
+    ) {
         let (Some(hint), Some(snapshot)) = (spot.hint, t.lasting_snapshot()) else { return };
         // What is not logged may have changed unseen: trees of the temporary database take part in no transaction.
         if !self.slot(tree.slot).is_ok_and(|slot| slot.logged) {
@@ -378,7 +388,14 @@ impl Core {
             // Never so after a move in the tree; the data would be gone with the copy.
             spot.data.clear();
         }
-        copy.take(&self.cache.page(hint.frame), tree, &hint, snapshot, self.telling_flags());
+        let image = self.cache.page(hint.frame);
+        let neighbour = match direction {
+            Direction::Forwards => image.next(),
+            Direction::Backwards => image.previous(),
+        };
+        // Memory is asked for it while it gives this one.
+        spot.ahead = self.cache.ask_for(tree.slot, neighbour);
+        copy.take(&image, tree, &hint, snapshot, self.telling_flags());
         spot.copy = Some(copy);
     }
 
@@ -445,10 +462,12 @@ impl Core {
             return Ok(None);
         }
         self.cache.begin_operation();
-        if direction == Direction::Forwards {
+        let near = self.neighbour.take().filter(|&near| self.cache.still_holds(near, tree.slot, page));
+        if direction == Direction::Forwards && near.is_none() {
             self.read_ahead(tree.slot, page);
         }
-        let frame = self.fetch(tree.slot, page)?;
+        let near = near.unwrap_or(FrameId::NONE);
+        let frame = Self::there(self.cache.fetch_near(tree.slot, page, near)?, page)?;
         let image = self.cache.page(frame);
         if image.object() != tree.root.object {
             let what = "a leaf is linked to another tree";

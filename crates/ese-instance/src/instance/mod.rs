@@ -184,6 +184,12 @@ impl Instance {
         self.shared.gate.look(check)
     }
 
+    /// Whether calls of sessions are let in whatever they are; see [`look`](Self::look) for the others.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.gate.is_open()
+    }
+
     /// Makes the instance unavailable: every call but termination is refused from now on.
     pub fn set_fatal(&self, cause: JetError) {
         self.shared.gate.set_fatal(cause);

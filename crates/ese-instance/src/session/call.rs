@@ -104,6 +104,26 @@ impl SessionShared {
     /// another thread began the transaction.
     #[inline]
     pub(crate) fn enter(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
+        match self.enter_plainly() {
+            Some(inner) => Ok(SessionCallGuard { session: self, inner }),
+            None => self.enter_otherwise(call),
+        }
+    }
+
+    /// The most frequent case: nothing speaks against the call.
+    #[inline]
+    fn enter_plainly(&self) -> Option<MutexGuard<'_, SessionInner>> {
+        let inner = self.inner.try_lock()?;
+        // Looked at behind the session's lock, as in the other case.
+        let plain = self.instance.is_open()
+            && !self.ended.load(Ordering::Acquire)
+            && inner.state.is_some()
+            && inner.thread.is_none_or(|thread| thread == this_thread());
+        plain.then_some(inner)
+    }
+
+    #[inline(never)]
+    fn enter_otherwise(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
         let guard = self.enter_from_anywhere(call)?;
         if guard.inner.context.is_none() && guard.inner.thread.is_some_and(|t| t != this_thread()) {
             return Err(InstanceError::SessionSharingViolation { session: self.id });
@@ -112,7 +132,6 @@ impl SessionShared {
     }
 
     /// As [`enter`](Self::enter), in the middle of another thread's transaction too.
-    #[inline]
     pub(crate) fn enter_from_anywhere(
         &self,
         call: SessionCall,
@@ -135,6 +154,7 @@ impl SessionShared {
 
 impl SessionCallGuard<'_> {
     /// The trees.
+    #[inline]
     pub(crate) fn trees(&self) -> &Arc<LiveTrees> {
         &self.session.trees
     }
@@ -167,6 +187,7 @@ impl SessionCallGuard<'_> {
     }
 
     /// Levels of transactions that the session is in.
+    #[inline]
     pub(crate) fn level(&self) -> u8 {
         self.session.level.load(Ordering::Acquire)
     }

@@ -91,6 +91,13 @@ impl ApiGate {
         check(&self.state.lock())
     }
 
+    /// Whether the instance plainly runs: no call of a session is refused then. False says nothing. For those who hold a
+    /// lock as [`look`](Self::look) needs it.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.word.load(Ordering::Acquire) & OPEN != 0
+    }
+
     #[inline]
     fn count_in(&self, check: impl Fn(&InstanceState) -> Result<(), EntryError>) -> Result<(), EntryError> {
         let mut word = self.word.load(Ordering::Acquire);
@@ -180,6 +187,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::state::SessionCall;
 
     #[test]
     fn a_lock_waits_for_the_calls_inside() {
@@ -205,6 +213,9 @@ mod tests {
             assert_eq!(checks.map(|check| check(&gate.state()).err()), expected);
             assert_eq!(checks.map(|check| gate.enter(check).err()), expected);
             assert_eq!(checks.map(|check| gate.look(check).err()), expected);
+            let refused = [SessionCall::Ordinary, SessionCall::WindingDown]
+                .map(|call| gate.state().check_session(call).is_err());
+            assert!(!gate.is_open() || refused == [false; 2], "an open door refuses no call of a session");
         };
         let (again, early) = (Some(EntryError::AlreadyInitialized), Some(EntryError::BackupNotAllowedYet));
         same([Some(EntryError::NotInitialized), Some(EntryError::NotInitialized), None]);
@@ -212,7 +223,9 @@ mod tests {
         same([None, early, again]);
         gate.update(|s| s.backup_allowed = true);
         same([None, None, again]);
+        assert!(gate.is_open());
         gate.update(|s| s.stop_service = true);
+        assert!(!gate.is_open());
         let stopped = Some(EntryError::StopRequested);
         same([stopped, stopped, again]);
         gate.update(|s| s.stop_service = false);
