@@ -686,3 +686,43 @@ fn moves_among_changes_of_others() {
         trees.rollback(&mut reader).unwrap();
     }
 }
+
+/// Two scans, one each way, and point reads between them, with room for a few pages only: every page is found, wherever it
+/// went since a cursor, a root or a branch page knew its buffer.
+#[test]
+fn scans_and_reads_with_little_room() {
+    const ROWS: u32 = 10_000;
+    let world = World::new(4096, 0, 0);
+    let (trees, tree) = (&world.trees, &world.tree);
+    let key = |row: u32| (3 * row).to_be_bytes();
+    let data = |row: u32| row.to_le_bytes().repeat(15);
+    let mut t = trees.open_session(SessionId(8));
+    trees.begin(&mut t, false).unwrap();
+    for row in 0..ROWS {
+        trees.insert(&mut t, tree, &key(row), &data(row)).unwrap();
+    }
+    trees.commit(&mut t).unwrap();
+    assert!(trees.counters().pages_cached <= 64, "the tree has more pages than there is room for");
+    let mut random = Random(0x5CA9);
+    let [mut up, mut down, mut point] = [Spot::new(), Spot::new(), Spot::new()];
+    trees.begin(&mut t, true).unwrap();
+    assert!(trees.seek(&t, tree, &[], &[], SeekHow::First, &mut up).unwrap());
+    assert!(trees.seek(&t, tree, &[], &[], SeekHow::Last, &mut down).unwrap());
+    let before = trees.counters().pages_read;
+    for row in 0..ROWS {
+        assert_eq!((&up.key[..], up.data()), (&key(row)[..], &data(row)[..]));
+        let other = ROWS - 1 - row;
+        assert_eq!((&down.key[..], down.data()), (&key(other)[..], &data(other)[..]));
+        let wanted = random.below(u64::from(ROWS)) as u32;
+        // There is no key between two of them.
+        for (sought, how) in [(3 * wanted, SeekHow::AtLeast), (3 * wanted + 1, SeekHow::AtMost)] {
+            assert!(trees.seek(&t, tree, &sought.to_be_bytes(), &[], how, &mut point).unwrap());
+            assert_eq!((&point.key[..], point.data()), (&key(wanted)[..], &data(wanted)[..]));
+        }
+        let last = row == ROWS - 1;
+        assert_eq!(trees.next(&t, tree, &mut up).unwrap(), !last);
+        assert_eq!(trees.previous(&t, tree, &mut down).unwrap(), !last);
+    }
+    assert!(trees.counters().pages_read > before + 1000, "pages come and go");
+    trees.rollback(&mut t).unwrap();
+}

@@ -18,6 +18,8 @@ const PASSES: usize = 4;
 pub(super) struct Signs {
     /// What all separators begin with.
     common: Vec<u8>,
+    /// The [`key_word`] of that.
+    common_word: u64,
     /// The [`key_word`] of each separator behind that, in order.
     words: Vec<u64>,
     /// Words for each step from one separator to the next.
@@ -86,7 +88,7 @@ impl Signs {
         let steps = words.len().saturating_sub(1);
         let span = words.last().copied().unwrap_or(0) - words.first().copied().unwrap_or(0);
         let pace = if span == 0 { 0.0 } else { steps as f64 / span as f64 };
-        Some(Self { common, words, pace, children })
+        Some(Self { common_word: key_word(&common), common, words, pace, children })
     }
 
     /// How many separators are not above `word`. Begins where it would be if all were as far apart.
@@ -131,7 +133,16 @@ impl Signs {
     /// The first and the last line that may be the one to follow.
     #[inline]
     fn lines(&self, bookmark: &[u8]) -> (usize, usize, u64) {
-        match bookmark.strip_prefix(&self.common[..]) {
+        let rest = match bookmark.get(self.common.len()..) {
+            // Shifted by more bits than there are when nothing is common.
+            Some(rest) if self.common.len() <= 8 => {
+                let different = key_word(bookmark) ^ self.common_word;
+                let shift = u64::BITS - 8 * self.common.len() as u32;
+                (different.checked_shr(shift).unwrap_or(0) == 0).then_some(rest)
+            }
+            _ => bookmark.strip_prefix(&self.common[..]),
+        };
+        match rest {
             Some(rest) => {
                 let word = key_word(rest);
                 let high = self.not_above(word);
@@ -383,7 +394,8 @@ mod tests {
             words.sort_unstable();
             let span = words.last().copied().unwrap_or(0) - words.first().copied().unwrap_or(0);
             for pace in [0.0, 1e-300, words.len() as f64 / span.max(1) as f64, 1.0, f64::INFINITY] {
-                let signs = Signs { common: Vec::new(), words: words.clone(), pace, children: Vec::new() };
+                let signs =
+                    Signs { common: vec![], common_word: 0, words: words.clone(), pace, children: vec![] };
                 for &word in &words {
                     for wanted in [word.saturating_sub(1), word, word.saturating_add(1)] {
                         let expected = words.partition_point(|&w| w <= wanted);
