@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ese_format::{ColumnKind, DatabaseState, EngineFormatVersion};
+use ese_format::{ColumnKind, DatabaseState, EngineFormatVersion, LogGeneration};
 use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, IndexSpec, TableSpec, TermMode, read_database_header,
 };
@@ -125,4 +125,38 @@ fn a_roll_while_a_database_is_attached_raises_what_its_header_requires() {
     let file = bed.storage.open(Path::new(DATABASE), OpenOptions::READ).unwrap();
     let header = read_database_header(&*file).unwrap().header;
     assert_eq!((header.max_required(), header.max_committed()), (before.next(), before.next()));
+}
+
+/// What the list of a checkpoint says of a database that is detached while the checkpoint is behind: where it was consistent
+/// when it was attached, not where it ended. Recovery would take it for one that is to be brought up again.
+#[test]
+fn a_detached_database_is_listed_in_front_of_its_end_as_it_was_attached() {
+    let bed = Bed::new();
+    let instance = bed.start(8192, 9600);
+    let session = instance.begin_session().unwrap();
+    session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+    session.detach_database(Path::new(DATABASE)).unwrap();
+    session.attach_database(Path::new(DATABASE)).unwrap();
+    let database = instance.databases().into_iter().next().unwrap();
+    let (attached, consistent) =
+        (database.header().attach_position(), database.header().consistent_position());
+    let between = instance.log().unwrap().append_and_fill(&Record::ShutDownMark).unwrap();
+    assert!(database.attachment_entry(attached).is_none(), "attached behind it");
+    assert_eq!(database.attachment_entry(between).unwrap().fixed.consistent_position(), consistent);
+    session.detach_database(Path::new(DATABASE)).unwrap();
+
+    let end = database.header().consistent_position();
+    assert!(consistent < between && between < end);
+    assert_eq!(database.attachment_entry(between).unwrap().fixed.consistent_position(), consistent);
+    let behind = instance.log().unwrap().append_and_fill(&Record::ShutDownMark).unwrap();
+    assert!(database.attachment_entry(behind).is_none(), "detached in front of it");
+    // A log that rolls leaves a clean header alone.
+    let log = instance.log().unwrap();
+    let before = log.generation();
+    while log.generation() == before {
+        log.append_and_fill(&Record::ShutDownMark).unwrap();
+    }
+    let file = bed.storage.open(Path::new(DATABASE), OpenOptions::READ).unwrap();
+    let header = read_database_header(&*file).unwrap().header;
+    assert!(header.is_clean() && header.max_required() == LogGeneration(0));
 }

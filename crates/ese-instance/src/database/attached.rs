@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 
 use ese_btree::live::{LiveTrees, SlotFacts};
 use ese_format::{
-    AttachmentEntry, DatabaseHeader, DatabaseVersion, PageNumber, PageSize, RawDatabaseHeader, Signature,
+    AttachmentEntry, DatabaseHeader, DatabaseVersion, LogPosition, PageNumber, PageSize, RawDatabaseHeader,
+    Signature,
 };
 use ese_io::{File, IoError, IoErrorKind, Operation};
 use ese_log::record::{DatabaseSlot, SessionId};
@@ -43,6 +44,8 @@ pub struct AttachedDatabase {
     page_size: PageSize,
     last_page: PageNumber,
     kind: AttachKind,
+    /// Where the database was consistent when it was attached: the end of the run writes another position into the header.
+    consistent_before: LogPosition,
     header: Mutex<DatabaseHeader>,
     range_locks: Arc<PageRangeLocks>,
     /// Whose pages are the newer ones. They know the log, which knows this.
@@ -84,6 +87,7 @@ impl AttachedDatabase {
             page_size: header.page_size(),
             last_page,
             kind,
+            consistent_before: header.consistent_position(),
             header: Mutex::new(header),
             range_locks: Arc::default(),
             trees: Arc::downgrade(trees),
@@ -246,17 +250,39 @@ impl AttachedDatabase {
         write_database_header(&*file, &header)
     }
 
-    /// The entry that log headers and checkpoints list while the database is attached.
+    /// The entry that a log header or a checkpoint at `position` lists: `None` when the database is attached behind it, or
+    /// detached in front of it.
     #[must_use]
-    pub fn attachment_entry(&self) -> AttachmentEntry {
+    pub fn attachment_entry(&self, position: LogPosition) -> Option<AttachmentEntry> {
         let header = self.header.lock();
+        let detached = header.detach_position();
+        if header.attach_position() >= position || (!detached.is_none() && detached < position) {
+            return None;
+        }
         let mut entry = AttachmentEntry::new(self.id, &self.path.to_string_lossy());
         entry.fixed.set_db_time(header.db_time());
         entry.fixed.set_last_object_id(header.last_object_id());
         entry.fixed.set_attach_position(header.attach_position());
-        entry.fixed.set_consistent_position(header.consistent_position());
+        entry.fixed.set_consistent_position(self.consistent_before);
         entry.fixed.set_signature(header.signature());
-        entry
+        Some(entry)
+    }
+
+    /// Changes the header in memory while the database is attached, and writes it. What is clean already stays so: it is
+    /// about to leave the list of those that follow the log.
+    pub(crate) fn follow_log(
+        &self,
+        signature: Signature,
+        change: impl FnOnce(&mut RawDatabaseHeader),
+    ) -> Result<(), IoError> {
+        let file = self.file()?;
+        let mut header = self.header.lock();
+        if !header.detach_position().is_none() {
+            return Ok(());
+        }
+        change(&mut header);
+        header.set_header_flush_signature(signature);
+        write_database_header(&*file, &header)
     }
 
     /// Keeps writers out of pages that are being read for a backup.

@@ -350,8 +350,8 @@ impl InstanceLog {
     pub(crate) fn raise_range(&self, database: &AttachedDatabase) -> Result<(), InstanceError> {
         let newest = self.writer.header();
         if database.header().max_committed() < newest.generation() {
-            database.change_header(|h| apply_roll(h, newest.generation(), newest.create_time()));
-            database.write_header(self.environment.new_signature())?;
+            let signature = self.environment.new_signature();
+            database.follow_log(signature, |h| apply_roll(h, newest.generation(), newest.create_time()))?;
         }
         Ok(())
     }

@@ -119,13 +119,12 @@ impl StreamState {
         }
         if databases.iter().any(|d| d.header().min_required() < generation) {
             for database in &databases {
-                database.change_header(|h| apply_checkpoint(h, generation));
-                database.write_header(self.environment.new_signature())?;
+                let signature = self.environment.new_signature();
+                database.follow_log(signature, |h| apply_checkpoint(h, generation))?;
             }
         }
         // Those attached behind the checkpoint are met in the log.
-        let entries = databases.iter().map(|d| d.attachment_entry());
-        let attachments: Vec<_> = entries.filter(|e| e.fixed.attach_position() < position).collect();
+        let attachments: Vec<_> = databases.iter().filter_map(|d| d.attachment_entry(position)).collect();
         self.write(position, Some(&attachments))?;
         Ok(())
     }
@@ -177,8 +176,7 @@ impl LogEnvironment for StreamState {
     fn attachments(&self, generation: LogGeneration) -> Vec<AttachmentEntry> {
         let start = LogPosition::new(generation.0, 0, 0);
         let databases = self.databases.lock();
-        let mut entries: Vec<_> = databases.iter().map(|d| d.attachment_entry()).collect();
-        entries.retain(|e| e.fixed.attach_position() < start);
+        let mut entries: Vec<_> = databases.iter().filter_map(|d| d.attachment_entry(start)).collect();
         entries.sort_by_key(|e| e.fixed.database_id());
         entries
     }
@@ -205,8 +203,8 @@ impl LogEnvironment for StreamState {
     /// Required ranges are raised in the headers before any record goes into the new generation.
     fn generation_opened(&self, header: &LogHeader) -> Result<(), LogError> {
         for database in self.databases.lock().iter() {
-            database.change_header(|h| apply_roll(h, header.generation(), header.create_time()));
-            database.write_header(self.environment.new_signature())?;
+            let signature = self.environment.new_signature();
+            database.follow_log(signature, |h| apply_roll(h, header.generation(), header.create_time()))?;
         }
         Ok(())
     }
