@@ -20,6 +20,8 @@ struct OsFile {
     file: fs::File,
     /// The same file once more, bypassing the page cache.
     direct: Option<fs::File>,
+    /// Whether reads go there too.
+    direct_reads: bool,
     /// Set when the device turned a direct request down that looked aligned.
     direct_refused: AtomicBool,
     writable: bool,
@@ -47,8 +49,9 @@ impl OsFile {
     }
 
     /// The handle for a request, and how many of its bytes may go there at once.
-    fn route(&self, offset: u64, bytes: &[u8]) -> (&fs::File, usize, bool) {
-        match (&self.direct, direct_part(offset, bytes)) {
+    fn route(&self, operation: Operation, offset: u64, bytes: &[u8]) -> (&fs::File, usize, bool) {
+        let direct = self.direct.as_ref().filter(|_| self.direct_reads || operation == Operation::Write);
+        match (direct, direct_part(offset, bytes)) {
             (Some(direct), part) if part > 0 && !self.direct_refused.load(Ordering::Relaxed) => {
                 (direct, part, true)
             }
@@ -99,7 +102,7 @@ impl File for OsFile {
             let room = usize::try_from((i64::MAX as u64).saturating_sub(at)).unwrap_or(usize::MAX);
             let count = room.min(rest.len());
             let Some(rest) = rest.get_mut(..count).filter(|r| !r.is_empty()) else { break };
-            let (file, part, direct) = self.route(at, rest);
+            let (file, part, direct) = self.route(Operation::Read, at, rest);
             match read_at(file, rest.get_mut(..part).unwrap_or(&mut []), at) {
                 Ok(0) => break,
                 Ok(count) => done += count,
@@ -119,7 +122,7 @@ impl File for OsFile {
         let mut done = 0;
         while let Some(rest) = data.get(done..).filter(|r| !r.is_empty()) {
             let at = offset + done as u64;
-            let (file, part, direct) = self.route(at, rest);
+            let (file, part, direct) = self.route(Operation::Write, at, rest);
             match write_at(file, rest.get(..part).unwrap_or(&[]), at) {
                 Ok(0) => {
                     let error = io::Error::from(io::ErrorKind::WriteZero);
@@ -222,11 +225,13 @@ impl Storage for OsStorage {
             file.set_len(0).map_err(|e| IoError::from_std(Operation::Length, path, &e))?;
         }
         let writable = options.mode.writes();
-        let direct = if options.direct { reopen(&file, writable) } else { None };
+        let wanted = options.direct || (options.direct_writes && writable);
+        let direct = if wanted { reopen(&file, writable) } else { None };
         Ok(Arc::new(OsFile {
             path: path.to_path_buf(),
             file,
             direct,
+            direct_reads: options.direct,
             direct_refused: AtomicBool::new(false),
             writable,
             poisoned: AtomicBool::new(false),

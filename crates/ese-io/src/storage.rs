@@ -45,13 +45,16 @@ pub struct OpenOptions {
     /// Bypass the system's page cache where it can: offsets, lengths and buffer addresses should then be multiples of
     /// 4096. Storage that cannot do it, and requests that are not aligned, fall back to ordinary I/O.
     pub direct: bool,
+    /// Bypass it when writing only. A request of several system pages that goes into the page cache is cut when the process is
+    /// killed in the middle of it; one that goes to the device is not.
+    pub direct_writes: bool,
 }
 
 impl OpenOptions {
     /// Options with no lock and ordinary I/O.
     #[must_use]
     pub const fn new(mode: OpenMode) -> Self {
-        Self { mode, lock: Lock::None, direct: false }
+        Self { mode, lock: Lock::None, direct: false, direct_writes: false }
     }
 
     /// Existing file, reading only.
@@ -68,6 +71,13 @@ impl OpenOptions {
     #[must_use]
     pub const fn direct(mut self, direct: bool) -> Self {
         self.direct = direct;
+        self
+    }
+
+    /// The same, bypassing it for writes where possible.
+    #[must_use]
+    pub const fn direct_writes(mut self) -> Self {
+        self.direct_writes = true;
         self
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ese_io::{
-    CountingStorage, EntryKind, FailingStorage, File, FullStorage, IoErrorKind, Lock, MemoryStorage,
-    OpenMode, OpenOptions, OsStorage, OverlayStorage, SimulatedDisk, Storage,
+    AlignedBuffer, CountingStorage, EntryKind, FailingStorage, File, FullStorage, IoErrorKind, Lock,
+    MemoryStorage, OpenMode, OpenOptions, OsStorage, OverlayStorage, SimulatedDisk, Storage,
 };
 use proptest::prelude::*;
 
@@ -371,5 +371,34 @@ proptest! {
         prop_assert_eq!(tree(&base_subject), untouched);
         drop(overlay);
         prop_assert_eq!(changes.list(Path::new("")).unwrap(), vec![], "left behind");
+    }
+}
+
+/// Writes past the system's cache, in whole units and not, and what went through it: the same bytes are read either way.
+#[test]
+fn direct_writes_and_others_meet() {
+    for s in subjects() {
+        let options = OpenOptions::new(OpenMode::CreateNew).direct_writes();
+        let file = s.storage.open(&s.path("f"), options).unwrap();
+        let mut pages = AlignedBuffer::new(5 * 4096);
+        pages.fill(1);
+        file.write_at(0, &pages).unwrap();
+        let mut expected = pages.to_vec();
+        file.write_at(4000, &[2; 200]).unwrap();
+        expected[4000..4200].fill(2);
+        let mut read = vec![0; 4096];
+        file.read_exact_at(4096, &mut read).unwrap();
+        assert_eq!(read, expected[4096..8192], "{}", s.name);
+        pages[..4096].fill(3);
+        file.write_at(4096, &pages[..4096]).unwrap();
+        expected[4096..8192].fill(3);
+        // Not a whole unit at its end.
+        file.write_at(4 * 4096, &pages[..5000]).unwrap();
+        expected.resize(4 * 4096 + 5000, 0);
+        expected[4 * 4096..].copy_from_slice(&pages[..5000]);
+        assert_eq!(file.len().unwrap(), expected.len() as u64, "{}", s.name);
+        let mut read = vec![0; expected.len()];
+        file.read_exact_at(0, &mut read).unwrap();
+        assert!(read == expected, "{}", s.name);
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ese_format::{LogPosition, PageNumber, write_page_checksum};
+use ese_io::AlignedBuffer;
 use ese_log::record::DatabaseSlot;
 
 use super::frame::Frame;
@@ -249,9 +250,9 @@ impl PageCache {
         first: PageNumber,
         run: &[usize],
     ) -> Result<usize, PageCacheError> {
-        let mut buffer = Vec::with_capacity(run.len() * self.size.len());
+        let mut buffer = AlignedBuffer::new(run.len() * self.size.len());
         let mut position = LogPosition::NONE;
-        for (number, &index) in (first.0..).zip(run) {
+        for ((number, &index), place) in (first.0..).zip(run).zip(buffer.chunks_exact_mut(self.size.len())) {
             let Some(frame) = self.frames.get_mut(index) else { continue };
             position = position.max(frame.last_change);
             let mut image = PageImage::of_frame(&mut frame.bytes[..], self.size);
@@ -259,7 +260,7 @@ impl PageCache {
             let flags = image.flags() & !page_flags::FLUSH_TYPE;
             image.set_flags(flags);
             let _ = write_page_checksum(&mut frame.bytes, PageNumber(number));
-            buffer.extend_from_slice(&frame.bytes);
+            place.copy_from_slice(&frame.bytes);
         }
         if let Some(log) = &self.write_ahead {
             log.before_write(slot, position)?;

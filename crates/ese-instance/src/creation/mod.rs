@@ -191,7 +191,7 @@ impl Instance {
             header.set_max_committed_create_time(log.generation_created());
         }
         let storage = Arc::clone(&self.environment().storage);
-        let options = OpenOptions::new(OpenMode::CreateNew).lock(Lock::Exclusive);
+        let options = OpenOptions::new(OpenMode::CreateNew).lock(Lock::Exclusive).direct_writes();
         let file = storage.open(path, options).map_err(|error| match error.kind {
             IoErrorKind::AlreadyExists => InstanceError::DatabaseDuplicate { path: path.to_path_buf() },
             _ => error.into(),

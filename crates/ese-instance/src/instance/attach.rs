@@ -92,7 +92,7 @@ impl Instance {
         let open = if options.read_only {
             OpenOptions::READ.lock(Lock::Shared)
         } else {
-            OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive)
+            OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive).direct_writes()
         };
         let file = self.environment().storage.open(&path, open)?;
         let (header, last_page) = self.check_database(&*file)?;

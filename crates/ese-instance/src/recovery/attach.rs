@@ -75,7 +75,7 @@ impl Replay<'_> {
         if self.is_open(&path) {
             return Err(RecoveryError::Duplicate { database: path });
         }
-        match storage.open(&path, OpenOptions::new(OpenMode::ReadWrite)) {
+        match storage.open(&path, OpenOptions::new(OpenMode::ReadWrite).direct_writes()) {
             Ok(file) => {
                 let header = read_header(&*file, self.page_size)?;
                 Ok(Opened::File(path, file, header))
