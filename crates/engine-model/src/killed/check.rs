@@ -7,6 +7,7 @@ use ese_instance::{
     CommitMode, DatabaseReader, DirtyPolicy, Environment, FindingSeverity, TermMode, deep_verify,
 };
 
+use super::schema::others;
 use super::store::{Failure, Result, Rows, database_path, open, start};
 use super::{ACCOUNTS, BALANCE, KEPT, body};
 
@@ -20,6 +21,13 @@ pub fn check(
     seed: u64,
     acknowledged: &BTreeMap<i32, i32>,
 ) -> std::result::Result<u64, Failure> {
+    let transactions = check_rows(directory, seed, acknowledged)?;
+    check_deep(directory)?;
+    Ok(transactions)
+}
+
+/// The rows, after recovery if it is needed.
+pub(super) fn check_rows(directory: &Path, seed: u64, acknowledged: &BTreeMap<i32, i32>) -> Result<u64> {
     let instance = start(directory, seed)?;
     let transactions = {
         let (session, database) = open(&instance, directory)?;
@@ -50,7 +58,6 @@ pub fn check(
         last.values().map(|number| u64::from(number.unsigned_abs())).sum()
     };
     instance.terminate(TermMode::Complete)?;
-    check_deep(directory)?;
     Ok(transactions)
 }
 
@@ -101,15 +108,23 @@ fn check_journal(journal: &mut Rows<3>, last: &BTreeMap<i32, i32>) -> Result<()>
     expect("index of the journal", &expected, &found)
 }
 
-fn check_deep(directory: &Path) -> Result<()> {
+/// All databases in `directory`, as `ese verify --deep` does.
+pub(super) fn check_deep(directory: &Path) -> Result<()> {
     let environment = Environment::system();
-    let reader =
-        DatabaseReader::open(environment.storage.as_ref(), &database_path(directory), DirtyPolicy::Refuse)?;
-    let mut bad = Vec::new();
-    deep_verify(&reader, &|| false, &mut |finding| {
-        if finding.severity > FindingSeverity::Information {
-            bad.push(format!("{finding:?}"));
+    for path in
+        std::iter::once(database_path(directory)).chain(others(directory)).filter(|path| path.exists())
+    {
+        let reader = DatabaseReader::open(environment.storage.as_ref(), &path, DirtyPolicy::Refuse)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let mut bad = Vec::new();
+        deep_verify(&reader, &|| false, &mut |finding| {
+            if finding.severity > FindingSeverity::Information {
+                bad.push(format!("{finding:?}"));
+            }
+        })?;
+        if !bad.is_empty() {
+            return Err(format!("{}: {} findings: {}", path.display(), bad.len(), bad.concat()).into());
         }
-    })?;
-    if bad.is_empty() { Ok(()) } else { Err(format!("{} findings: {}", bad.len(), bad.concat()).into()) }
+    }
+    Ok(())
 }

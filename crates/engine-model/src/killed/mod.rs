@@ -4,8 +4,10 @@
 //! those of its sessions run as the system lets them. What the process has acknowledged on its output must have survived,
 //! transactions must be there as wholes, and the database must be sound; then the next process goes on with the same files.
 
+mod backups;
 mod campaign;
 mod check;
+mod schema;
 mod store;
 mod work;
 

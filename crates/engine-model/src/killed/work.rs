@@ -6,6 +6,8 @@ use std::path::Path;
 use ese_format::KeyFlags;
 use ese_instance::{CommitMode, Instance, PrepareKind, SeekFlags, Session, TableError};
 
+use super::backups::take_backups;
+use super::schema::change_schema;
 use super::store::{Failure, Result, Rows, open, start};
 use super::{ACCOUNTS, KEPT, READY, ROLLED_BACK, body};
 use crate::dice::Dice;
@@ -20,13 +22,20 @@ pub fn work(directory: &Path, seed: u64, threads: i32) -> std::result::Result<()
     let opened = open(&instance, directory)?;
     say(READY)?;
     std::thread::scope(|scope| {
+        let others = [
+            scope.spawn(|| change_schema(&instance, directory, Dice(seed ^ u64::from(std::process::id())))),
+            scope.spawn(|| take_backups(&instance, directory, seed)),
+        ];
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
                 let instance = &instance;
                 scope.spawn(move || Worker::new(instance, directory, thread, seed)?.run())
             })
             .collect();
-        workers.into_iter().try_for_each(|w| w.join().map_err(|_| Failure::from("a thread died"))?)
+        workers
+            .into_iter()
+            .chain(others)
+            .try_for_each(|w| w.join().map_err(|_| Failure::from("a thread died"))?)
     })?;
     drop(opened);
     Ok(())
