@@ -121,6 +121,9 @@ pub(super) fn build(
                 if let Some(error) = entries.error {
                     return Err(refuse(table, error.jet_error(), "a key that cannot be made"));
                 }
+                if entries.repeated && unique {
+                    return Err(refuse(table, JetError::KEY_DUPLICATE, "a row with the same key twice"));
+                }
                 for key in entries.keys {
                     bytes += key.len() + spot.key.len() + 64;
                     run.push((key, spot.key.clone()));

@@ -33,6 +33,8 @@ pub struct IndexEntries {
     pub null_segment: bool,
     /// A key was cut in an index that disallows it.
     pub truncated: bool,
+    /// The row makes a key more than once.
+    pub repeated: bool,
 }
 
 /// What a key with null segments is to an index.
@@ -299,7 +301,9 @@ impl IndexKeys {
             }
         }
         entries.keys.sort_unstable();
+        let made = entries.keys.len();
         entries.keys.dedup();
+        entries.repeated = entries.keys.len() < made;
         Ok(entries)
     }
 

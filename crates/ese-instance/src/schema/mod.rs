@@ -13,5 +13,5 @@ mod table;
 pub(crate) use cache::{SchemaCache, SchemaEpoch};
 pub(crate) use read::{CatalogTrees, CatalogView, NAME_TREE, ROOTS_TREE, rows_prefix};
 pub use shared::TableMode;
-pub(crate) use shared::{IndexUse, NumberReserve, OpenedTable, TableShared};
+pub(crate) use shared::{IndexUse, NumberReserve, OpenHold, OpenedTable, TableShared};
 pub(crate) use table::{IndexSchema, TableSchema, long_value_tree};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ese_btree::live::Tree;
 use ese_format::{ObjectId, PageNumber};
@@ -148,13 +148,32 @@ struct Open {
     mode: TableMode,
 }
 
+/// What keeps a table open, until it is released or dropped.
+#[derive(Debug)]
+pub(crate) struct OpenHold {
+    shared: Arc<TableShared>,
+    /// Counts the cursor; system work does not count.
+    ticket: Mutex<Option<CursorTicket>>,
+    id: u64,
+    released: AtomicBool,
+}
+
+impl OpenHold {
+    /// Closes the table, once.
+    pub(crate) fn release(&self) {
+        if self.released.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.ticket.lock().take();
+        self.shared.cursors.fetch_sub(1, Ordering::AcqRel);
+        self.shared.state.lock().opens.retain(|open| open.id != self.id);
+    }
+}
+
 /// A table held open; closed when dropped.
 #[derive(Debug)]
 pub(crate) struct OpenedTable {
-    shared: Arc<TableShared>,
-    /// Counts the cursor; system work does not count.
-    ticket: Option<CursorTicket>,
-    id: u64,
+    hold: Arc<OpenHold>,
     mode: TableMode,
 }
 
@@ -166,19 +185,23 @@ impl OpenedTable {
 
     /// Gives the cursor's ticket back when the cursor goes.
     pub(crate) fn hold(&mut self, ticket: CursorTicket) {
-        self.ticket = Some(ticket);
+        *self.hold.ticket.lock() = Some(ticket);
+    }
+
+    /// What keeps it open, for somebody else who may close it.
+    pub(crate) fn share(&self) -> Arc<OpenHold> {
+        Arc::clone(&self.hold)
     }
 
     /// Who wants to know of changes of rows.
     pub(crate) fn callbacks(&self) -> &Arc<TableCallbacks> {
-        &self.shared.callbacks
+        &self.hold.shared.callbacks
     }
 }
 
 impl Drop for OpenedTable {
     fn drop(&mut self) {
-        self.shared.cursors.fetch_sub(1, Ordering::AcqRel);
-        self.shared.state.lock().opens.retain(|open| open.id != self.id);
+        self.hold.release();
     }
 }
 
@@ -266,7 +289,9 @@ impl TableShared {
         let id = state.last_open;
         state.opens.push(Open { id, session, mode });
         self.cursors.fetch_add(1, Ordering::AcqRel);
-        Ok(OpenedTable { shared: Arc::clone(self), ticket: None, id, mode })
+        let shared = Arc::clone(self);
+        let hold = OpenHold { shared, ticket: Mutex::new(None), id, released: AtomicBool::new(false) };
+        Ok(OpenedTable { hold: Arc::new(hold), mode })
     }
 
     /// Whether a session has the table for itself.

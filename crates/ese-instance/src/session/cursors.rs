@@ -5,30 +5,66 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
-/// No update is being prepared.
+use crate::schema::{IndexUse, OpenHold};
+
+/// No update is being prepared; no secondary index is the current one.
 const NO_LEVEL: u8 = u8::MAX;
 
 /// What a cursor tells its session of itself, and hears from it.
 #[derive(Debug)]
 pub(crate) struct CursorLink {
+    /// Level at which the cursor was opened.
+    #[doc(alias = "levelOpen")]
+    opened: AtomicU8,
+    /// Level at which the secondary index that is current was chosen.
+    index: AtomicU8,
     /// Level at which the cursor went where it stands.
     #[doc(alias = "levelNavigate")]
     navigated: AtomicU8,
     /// Level at which an update was prepared.
     #[doc(alias = "levelPrep")]
     prepared: AtomicU8,
+    /// There is something to hear. It stays when a rollback has closed the cursor.
+    has_news: AtomicBool,
     /// The cursor has to go before the first row: the transaction in which it went where it stands was rolled back.
     lost_place: AtomicBool,
     /// The update is given up: the transaction in which it was prepared was rolled back.
     lost_update: AtomicBool,
+    /// The primary index is the current one again: the transaction in which the other was chosen was rolled back.
+    lost_index: AtomicBool,
     /// Lowest level that was rolled back while an update was prepared around it.
     lost_changes: AtomicU8,
-    /// One of the three has something to say.
-    has_news: AtomicBool,
+    /// The transaction in which the cursor was opened was rolled back.
+    closed_by_rollback: AtomicBool,
     closed: AtomicBool,
+    /// What keeps the table open, and its current index from being deleted.
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    table: Option<Arc<OpenHold>>,
+    index: Option<IndexUse>,
 }
 
 impl CursorLink {
+    fn new(level: u8, table: Option<Arc<OpenHold>>) -> Self {
+        Self {
+            opened: AtomicU8::new(level),
+            index: AtomicU8::new(NO_LEVEL),
+            navigated: AtomicU8::new(0),
+            prepared: AtomicU8::new(NO_LEVEL),
+            has_news: AtomicBool::new(false),
+            lost_place: AtomicBool::new(false),
+            lost_update: AtomicBool::new(false),
+            lost_index: AtomicBool::new(false),
+            lost_changes: AtomicU8::new(NO_LEVEL),
+            closed_by_rollback: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            held: Mutex::new(Held { table, index: None }),
+        }
+    }
+
     /// The cursor went somewhere at `level`.
     pub(crate) fn navigated(&self, level: u8) {
         self.navigated.store(level, Ordering::Relaxed);
@@ -39,33 +75,85 @@ impl CursorLink {
         self.prepared.store(level.unwrap_or(NO_LEVEL), Ordering::Relaxed);
     }
 
-    /// Whether there may be anything to hear; said once, and each call on the cursor asks.
+    /// A secondary index is the current one since `level`, or (`None`) none is.
+    pub(crate) fn goes_through(&self, index: Option<(u8, IndexUse)>) {
+        let level = index.as_ref().map_or(NO_LEVEL, |(level, _)| *level);
+        self.index.store(level, Ordering::Relaxed);
+        self.held.lock().index = index.map(|(_, index)| index);
+    }
+
+    /// Whether there may be anything to hear: each call on the cursor asks.
     #[inline]
-    pub(crate) fn take_news(&self) -> bool {
-        self.has_news.load(Ordering::Relaxed) && self.has_news.swap(false, Ordering::Acquire)
+    pub(crate) fn has_news(&self) -> bool {
+        self.has_news.load(Ordering::Relaxed)
+    }
+
+    /// What there was to hear is heard.
+    pub(crate) fn news_are_heard(&self) {
+        self.has_news.store(false, Ordering::Relaxed);
     }
 
     /// Whether a rollback has taken the place away; said once.
     pub(crate) fn take_lost_place(&self) -> bool {
-        self.lost_place.load(Ordering::Relaxed) && self.lost_place.swap(false, Ordering::Relaxed)
+        self.lost_place.swap(false, Ordering::Relaxed)
     }
 
     /// Whether a rollback has ended the update; said once.
     pub(crate) fn take_lost_update(&self) -> bool {
-        self.lost_update.load(Ordering::Relaxed) && self.lost_update.swap(false, Ordering::Relaxed)
+        self.lost_update.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether a rollback has taken the current index away; said once.
+    pub(crate) fn take_lost_index(&self) -> bool {
+        self.lost_index.swap(false, Ordering::Relaxed)
     }
 
     /// From which level on changes of long values for the update were rolled back, without the update; said once.
     pub(crate) fn take_lost_changes(&self) -> Option<u8> {
-        if self.lost_changes.load(Ordering::Relaxed) == NO_LEVEL {
-            return None;
-        }
-        Some(self.lost_changes.swap(NO_LEVEL, Ordering::Relaxed))
+        Some(self.lost_changes.swap(NO_LEVEL, Ordering::Relaxed)).filter(|level| *level != NO_LEVEL)
+    }
+
+    /// Whether a rollback has closed the cursor.
+    pub(crate) fn is_closed_by_rollback(&self) -> bool {
+        self.closed_by_rollback.load(Ordering::Relaxed)
     }
 
     /// The cursor is gone.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+        let held = std::mem::take(&mut *self.held.lock());
+        if let Some(table) = held.table {
+            table.release();
+        }
+    }
+
+    fn is_at_or_above(at: &AtomicU8, level: u8) -> bool {
+        let at = at.load(Ordering::Relaxed);
+        at != NO_LEVEL && at >= level
+    }
+
+    fn roll_back(&self, level: u8) {
+        if Self::is_at_or_above(&self.opened, level) {
+            self.closed_by_rollback.store(true, Ordering::Relaxed);
+            self.has_news.store(true, Ordering::Release);
+            self.close();
+            return;
+        }
+        if self.navigated.load(Ordering::Relaxed) == level {
+            self.navigated.store(level.saturating_sub(1), Ordering::Relaxed);
+            self.lost_place.store(true, Ordering::Relaxed);
+        }
+        if Self::is_at_or_above(&self.index, level) {
+            self.goes_through(None);
+            self.lost_index.store(true, Ordering::Relaxed);
+        }
+        if Self::is_at_or_above(&self.prepared, level) {
+            self.prepared.store(NO_LEVEL, Ordering::Relaxed);
+            self.lost_update.store(true, Ordering::Relaxed);
+        } else if self.prepared.load(Ordering::Relaxed) != NO_LEVEL {
+            self.lost_changes.fetch_min(level, Ordering::Relaxed);
+        }
+        self.has_news.store(true, Ordering::Release);
     }
 }
 
@@ -76,17 +164,9 @@ pub(crate) struct SessionCursors {
 }
 
 impl SessionCursors {
-    /// A new cursor.
-    pub(crate) fn add(&self) -> Arc<CursorLink> {
-        let link = Arc::new(CursorLink {
-            navigated: AtomicU8::new(0),
-            prepared: AtomicU8::new(NO_LEVEL),
-            lost_place: AtomicBool::new(false),
-            lost_update: AtomicBool::new(false),
-            lost_changes: AtomicU8::new(NO_LEVEL),
-            has_news: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-        });
+    /// A new cursor, opened at `level`. `table` is what it keeps open.
+    pub(crate) fn add(&self, level: u8, table: Option<Arc<OpenHold>>) -> Arc<CursorLink> {
+        let link = Arc::new(CursorLink::new(level, table));
         let mut links = self.links.lock();
         links.retain(|link| !link.closed.load(Ordering::Relaxed));
         links.push(Arc::clone(&link));
@@ -97,7 +177,7 @@ impl SessionCursors {
     pub(crate) fn committed(&self, level: u8) {
         let around = level.saturating_sub(1);
         for link in &*self.links.lock() {
-            for at in [&link.navigated, &link.prepared] {
+            for at in [&link.opened, &link.index, &link.navigated, &link.prepared] {
                 if at.load(Ordering::Relaxed) == level {
                     at.store(around, Ordering::Relaxed);
                 }
@@ -105,21 +185,10 @@ impl SessionCursors {
         }
     }
 
-    /// A transaction of the application at `level` was rolled back.
+    /// A transaction of the application at `level` was rolled back: cursors opened in it are closed.
     pub(crate) fn rolled_back(&self, level: u8) {
         for link in &*self.links.lock() {
-            if link.navigated.load(Ordering::Relaxed) == level {
-                link.navigated.store(level.saturating_sub(1), Ordering::Relaxed);
-                link.lost_place.store(true, Ordering::Relaxed);
-            }
-            let prepared = link.prepared.load(Ordering::Relaxed);
-            if prepared != NO_LEVEL && prepared >= level {
-                link.prepared.store(NO_LEVEL, Ordering::Relaxed);
-                link.lost_update.store(true, Ordering::Relaxed);
-            } else if prepared != NO_LEVEL {
-                link.lost_changes.fetch_min(level, Ordering::Relaxed);
-            }
-            link.has_news.store(true, Ordering::Release);
+            link.roll_back(level);
         }
     }
 }

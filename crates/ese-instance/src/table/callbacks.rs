@@ -247,6 +247,7 @@ impl Table {
     }
 
     fn shared_callbacks(&self) -> Result<Arc<TableCallbacks>> {
+        self.check_open()?;
         let _call = self.session.enter(crate::state::SessionCall::Ordinary)?;
         match &self.opened {
             Some(opened) => Ok(Arc::clone(opened.callbacks())),

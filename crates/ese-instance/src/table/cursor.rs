@@ -52,7 +52,7 @@ pub(super) struct Cursor {
     pub(super) fresh: Option<TransactionTime>,
     /// Place of the current secondary index in the plan's list.
     pub(super) index: Option<usize>,
-    /// Keeps that index from being deleted.
+    /// Keeps that index from being deleted, where no link does.
     pub(super) index_use: Option<IndexUse>,
     /// The entry of the current secondary index.
     pub(super) entry: Place,
@@ -122,6 +122,19 @@ bitflags::bitflags! {
     }
 }
 
+/// Refuses a call on a cursor that a rollback has closed.
+///
+/// # Errors
+/// `Refused`: `JET_errInvalidTableId`.
+#[inline]
+pub(super) fn check_open(link: &CursorLink) -> Result<()> {
+    if link.is_closed_by_rollback() {
+        let what = "the cursor was closed when the transaction in which it was opened was rolled back";
+        return Err(TableError::refused(what, JetError::INVALID_TABLE_ID));
+    }
+    Ok(())
+}
+
 /// Whether rows have been found in a range.
 impl Range {
     fn holds(&self, key: &[u8]) -> bool {
@@ -160,24 +173,49 @@ impl Cursor {
 
     /// Does what ends of transactions since the last call ask for.
     #[inline]
-    pub(super) fn hear_session(&mut self) {
-        if self.link.as_ref().is_some_and(|link| link.take_news()) {
-            self.hear_news();
-        }
+    pub(super) fn hear_session(&mut self) -> Result<()> {
+        if self.link.as_ref().is_some_and(|link| link.has_news()) { self.hear_news() } else { Ok(()) }
     }
 
     #[cold]
-    fn hear_news(&mut self) {
-        let Some(link) = &self.link else { return };
+    fn hear_news(&mut self) -> Result<()> {
+        let Some(link) = self.link.clone() else { return Ok(()) };
+        check_open(&link)?;
+        link.news_are_heard();
         if link.take_lost_update() {
             self.prepared = None;
         }
         if let (Some(level), Some(prepared)) = (link.take_lost_changes(), &mut self.prepared) {
             prepared.edits.retain(|edit| edit.level < level);
         }
+        if link.take_lost_index() {
+            self.go_through(None);
+        }
         if link.take_lost_place() {
             self.leave_entry(Location::BeforeFirst);
             self.fresh = None;
+        }
+        Ok(())
+    }
+
+    /// Makes a secondary index (its place in the plan's list) the current one, or the order of the rows.
+    pub(super) fn go_through(&mut self, index: Option<usize>) {
+        self.index = index;
+        self.hold_index();
+        self.range = None;
+        self.search_key.clear();
+        self.location = Location::BeforeFirst;
+        self.keeps_row = false;
+        self.fresh = None;
+    }
+
+    /// Keeps the current index from being deleted, and no other.
+    fn hold_index(&mut self) {
+        let index = self.index.and_then(|place| self.plan.secondary.get(place));
+        let held = index.map(|index| self.plan.schema.shared.use_index(index.tree.root()));
+        match &self.link {
+            Some(link) => link.goes_through(held.map(|held| (self.level, held))),
+            None => self.index_use = held,
         }
     }
 
@@ -220,6 +258,7 @@ impl Cursor {
             return Ok(());
         }
         let plan = TablePlan::new(schema, self.plan.page_size, self.plan.wide_ids);
+        let had_index = self.index.is_some();
         self.index = match self.index.and_then(|place| self.plan.secondary.get(place)) {
             None => None,
             Some(old) => {
@@ -227,16 +266,19 @@ impl Cursor {
                 let found = plan.secondary.iter().position(|index| index.tree.root() == root);
                 if found.is_none() {
                     self.location = Location::BeforeFirst;
-                    self.index_use = None;
                 }
                 found
             }
         };
+        let lost_index = self.index.is_none() && had_index;
         if self.prepared.is_none() && plan.row_limit != self.copy.limit() {
             self.copy = RecordBuffer::new(plan.page_size, plan.row_limit);
         }
         self.plan = Arc::new(plan);
         self.fresh = None;
+        if lost_index {
+            self.hold_index();
+        }
         Ok(())
     }
 

@@ -99,9 +99,10 @@ impl Database {
         opened.hold(take_cursor(&self.session.instance, &schema)?);
         let wide = self.attached.version().supports_long_value_id_64();
         let plan = TablePlan::new(schema, self.attached.page_size(), wide);
+        let level = call.level();
         drop(call);
         let mut cursor = Cursor::new(Arc::new(plan));
-        cursor.link = Some(self.session.cursors.add());
+        cursor.link = Some(self.session.cursors.add(level, Some(opened.share())));
         Ok(Table {
             session: Arc::clone(&self.session),
             database: Some(Arc::clone(&self.attached)),
@@ -135,12 +136,20 @@ impl Table {
         act: impl FnOnce(&mut Cursor, &mut SessionCallGuard<'_>) -> Result<R>,
     ) -> Result<R> {
         let mut call = self.session.enter(SessionCall::Ordinary)?;
+        self.cursor.level = call.level();
+        self.cursor.hear_session()?;
         if let Some(database) = &self.database {
             self.cursor.refresh_plan(&mut call, database)?;
         }
-        self.cursor.level = call.level();
-        self.cursor.hear_session();
         act(&mut self.cursor, &mut call)
+    }
+
+    /// Refuses a call on a cursor that a rollback has closed.
+    ///
+    /// # Errors
+    /// `Refused`: `JET_errInvalidTableId`.
+    fn check_open(&self) -> Result<()> {
+        self.cursor.link.as_ref().map_or(Ok(()), |link| cursor::check_open(link))
     }
 
     /// As [`call`](Self::call), for calls that go somewhere.
@@ -170,13 +179,17 @@ impl Table {
             // One more of the same session, whatever the first one keeps others from.
             let mode = mine.mode().difference(TableMode::DENY_READ | TableMode::DENY_WRITE);
             let mode = mode.difference(TableMode::PERMIT_STRUCTURE_CHANGES);
+            self.check_open()?;
             let mut second = schema.shared.open(&schema.definition.name, self.session.id, mode, false)?;
             second.hold(take_cursor(&self.session.instance, schema)?);
             opened = Some(second);
         }
         let mut cursor = Cursor::new(Arc::clone(&self.cursor.plan));
         cursor.location = Location::First;
-        cursor.link = self.cursor.link.as_ref().map(|_| self.session.cursors.add());
+        if self.cursor.link.is_some() {
+            let level = self.session.enter(SessionCall::Ordinary)?.level();
+            cursor.link = Some(self.session.cursors.add(level, opened.as_ref().map(OpenedTable::share)));
+        }
         let temporary = self.duplicate_temporary()?;
         Ok(Self {
             session: Arc::clone(&self.session),
@@ -221,9 +234,10 @@ impl Table {
     /// Closes the cursor. A row being prepared is given up.
     ///
     /// # Errors
-    /// Refused at the door; `Live`.
+    /// Refused at the door; `Live`; `Refused` when a rollback has closed it.
     #[doc(alias = "JetCloseTable")]
     pub fn close(mut self) -> Result<()> {
+        self.check_open()?;
         if self.cursor.prepared.is_some() {
             match self.cancel_update() {
                 // It went with a transaction.
@@ -241,6 +255,7 @@ impl Drop for Table {
         if self.cursor.prepared.is_some() {
             let _ = self.call(Cursor::cancel);
         }
+        self.cursor.index_use = None;
         if let Some(link) = &self.cursor.link {
             link.close();
         }

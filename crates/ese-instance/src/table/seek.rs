@@ -193,14 +193,7 @@ impl Cursor {
             return Ok(());
         }
         self.cancel_for_move(call)?;
-        self.index = wanted;
-        let index = wanted.and_then(|place| self.plan.secondary.get(place));
-        self.index_use = index.map(|index| self.plan.schema.shared.use_index(index.tree.root()));
-        self.range = None;
-        self.search_key.clear();
-        self.location = Location::BeforeFirst;
-        self.keeps_row = false;
-        self.fresh = None;
+        self.go_through(wanted);
         Ok(())
     }
 
