@@ -6,9 +6,7 @@
 mod table_bed;
 
 use ese_format::ColumnKind;
-use ese_instance::{
-    ColumnSpec, CommitMode, IndexSpec, PrepareKind, SetFlags, TableMode, TableSpec,
-};
+use ese_instance::{ColumnSpec, CommitMode, IndexSpec, PrepareKind, SetFlags, TableMode, TableSpec};
 use table_bed::{Bed, number};
 
 const ID: u32 = 1;

@@ -27,6 +27,7 @@ mod store;
 mod transaction;
 mod undo;
 mod version_store;
+mod view;
 
 use std::sync::Arc;
 

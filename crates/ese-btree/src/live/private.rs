@@ -108,7 +108,7 @@ impl Core {
     }
 
     /// Forgets the clean-up that waits for trees.
-    fn forget_cleanup(&mut self, trees: &[Tree]) {
+    pub(super) fn forget_cleanup(&mut self, trees: &[Tree]) {
         let mut cleanup = std::mem::take(&mut self.cleanup);
         cleanup.retain(|(_, work)| {
             let (index, gone) = match work {

@@ -109,6 +109,8 @@ impl Core {
             }
             Change::CreateTree => {
                 let begin = version.begin;
+                // Others may have put entries into a new index, and committed.
+                self.forget_cleanup(&[super::Tree { slot, root: tree }]);
                 self.free_tree(t, slot, &tree, FreedTreeKind::UNKNOWN, begin)?;
                 self.versions.remove(index);
                 return Ok(());

@@ -16,13 +16,13 @@ use crate::builder::schema::IndexSpec;
 use crate::catalog::{CatalogRowKind, IndexFlags, TableFlags};
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
-use crate::schema::TableSchema;
+use crate::schema::{IndexSchema, NewIndex, TableSchema};
 use crate::session::SessionCallGuard;
 
 /// Creates an index, and builds it when the table has rows.
 ///
 /// # Errors
-/// `Definition`, `Structure`, `SchemaConflict` while others change rows; `Live`: a duplicate key of a unique index.
+/// `Definition`, `Structure`, `SchemaConflict` while others change the structure; `Live`: a duplicate key of a unique index.
 pub(crate) fn create_index(
     call: &mut SessionCallGuard<'_>,
     database: &AttachedDatabase,
@@ -47,24 +47,47 @@ pub(crate) fn create_index(
         row.flags |= IndexFlags::TEMPLATE.bits();
     }
     call.atomically(|call| {
-        call.begin_structure_change(database.slot(), &table.shared)?;
-        call.check_rows_are_seen(&table.shared)?;
-        if is_primary(&row) && !is_empty(call, table)? {
-            return Err(refuse(table, JetError::TABLE_NOT_EMPTY, "a primary index of a table with rows"));
-        }
-        let row = add_index(call, database, &table.tree, &row)?;
         if is_primary(&row) {
-            return Ok(());
+            call.begin_structure_change(database.slot(), &table.shared)?;
+            call.check_rows_are_seen(&table.shared)?;
+            if !is_empty(call, table)? {
+                return Err(refuse(table, JetError::TABLE_NOT_EMPTY, "a primary index of a table with rows"));
+            }
+            return add_index(call, database, &table.tree, &row).map(|_| ());
         }
+        call.begin_index_creation(database.slot(), &table.shared)?;
+        let row = add_index(call, database, &table.tree, &row)?;
         call.schemas_changed();
         let gone = || InstanceError::TableNotFound { table: table.definition.name.clone() };
         let table = call.schema_by_object(database, table.object_id())?.ok_or_else(gone)?;
-        let index = table.indexes.iter().find(|index| index.definition.object_id.0 == row.id);
-        match index {
-            Some(index) => build(call, database, &table, index),
+        match table.indexes.iter().find(|index| index.definition.object_id.0 == row.id) {
+            Some(index) => fill(call, database, &table, index),
             None => Ok(()),
         }
     })
+}
+
+/// Fills a new index from the rows that are committed, and those of the transaction. What others commit from now on they
+/// bring themselves.
+fn fill(
+    call: &mut SessionCallGuard<'_>,
+    database: &AttachedDatabase,
+    table: &TableSchema,
+    index: &IndexSchema,
+) -> Result<(), InstanceError> {
+    let definition = index.definition.clone();
+    let (rows, tree) = (table.tree, index.tree);
+    let id = call.session.id;
+    let new = NewIndex::new(&table.shared, id, table.definition.clone(), definition, rows, tree);
+    let new = Arc::new(new);
+    let building = new.building.lock();
+    let view = call.announce_index(&new)?;
+    let built = build(call, database.page_size(), table, index, &view);
+    if built.is_err() {
+        new.take_back();
+    }
+    drop(building);
+    built
 }
 
 /// Deletes an index. Its pages go back to the table when nobody can see it any more.

@@ -12,6 +12,7 @@ mod long_values;
 pub(crate) mod object_map;
 mod rename;
 
+pub(crate) use build_index::bring_entries;
 pub(crate) use catalog_rows::insert_row;
 pub(crate) use columns::{add_column, delete_column};
 pub(crate) use create_table::create_table;

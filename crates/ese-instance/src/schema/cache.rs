@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ese_format::ObjectId;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{TableSchema, TableShared};
+use super::{NewIndexes, TableSchema, TableShared};
 
 /// Counts the commits that changed a schema, in one instance.
 ///
@@ -17,6 +17,10 @@ use super::{TableSchema, TableShared};
 pub(crate) struct SchemaEpoch {
     epoch: RwLock<u64>,
     updates: AtomicU64,
+    /// Indexes that transactions of older epochs do not see. One is added under the exclusive lock; a transaction that changed
+    /// rows looks for them and commits under the shared one: so either the index is made of its rows, or it knows that
+    /// it has to bring them.
+    pub(crate) new_indexes: NewIndexes,
 }
 
 impl SchemaEpoch {

@@ -6,11 +6,13 @@
 //! * [`SchemaCache`]: the versions that are in use.
 
 mod cache;
+mod new_index;
 mod read;
 mod shared;
 mod table;
 
 pub(crate) use cache::{SchemaCache, SchemaEpoch};
+pub(crate) use new_index::{NewIndex, NewIndexes};
 pub(crate) use read::{CatalogTrees, CatalogView, NAME_TREE, ROOTS_TREE, rows_prefix};
 pub use shared::TableMode;
 pub(crate) use shared::{IndexUse, NumberReserve, OpenHold, OpenedTable, TableShared};

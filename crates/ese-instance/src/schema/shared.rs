@@ -115,7 +115,9 @@ struct State {
     updaters: HashSet<SessionId>,
     /// The session that has changed the structure in the transaction it is in.
     structure: Option<SessionId>,
-    /// Schema epoch that the last change of the structure began.
+    /// Sessions that have made indexes in the transactions they are in.
+    index_creators: HashSet<SessionId>,
+    /// Schema epoch that the last change of the structure began, indexes made beside changes of rows aside.
     structure_epoch: u64,
     /// Number of the last ended transaction that changed rows.
     last_update: u64,
@@ -333,12 +335,26 @@ impl TableShared {
     pub(crate) fn begin_structure_change(&self, session: SessionId, epoch: u64) -> Result<(), InstanceError> {
         let state = &mut *self.state.lock();
         if state.updaters.iter().any(|other| *other != session)
+            || state.index_creators.iter().any(|other| *other != session)
             || state.structure.is_some_and(|other| other != session)
             || state.structure_epoch > epoch
         {
             return Err(InstanceError::SchemaConflict { object: self.object });
         }
         state.structure = Some(session);
+        Ok(())
+    }
+
+    /// Lets a session make a secondary index in its transaction, while others change rows.
+    ///
+    /// # Errors
+    /// `SchemaConflict` while another transaction changes the structure, or when this one does not see the latest structure.
+    pub(crate) fn begin_index_creation(&self, session: SessionId, epoch: u64) -> Result<(), InstanceError> {
+        let state = &mut *self.state.lock();
+        if state.structure.is_some_and(|other| other != session) || state.structure_epoch > epoch {
+            return Err(InstanceError::SchemaConflict { object: self.object });
+        }
+        state.index_creators.insert(session);
         Ok(())
     }
 
@@ -360,6 +376,7 @@ impl TableShared {
         if state.updaters.remove(&session) {
             state.last_update = state.last_update.max(update);
         }
+        state.index_creators.remove(&session);
         if state.structure == Some(session) {
             state.structure = None;
             if let Some(epoch) = committed {

@@ -12,8 +12,9 @@ use parking_lot::MutexGuard;
 
 use super::{SessionParameters, SessionShared};
 use crate::database::AttachedDatabase;
+use crate::ddl::bring_entries;
 use crate::error::InstanceError;
-use crate::schema::{CatalogView, TableSchema, TableShared};
+use crate::schema::{CatalogView, NewIndex, TableSchema, TableShared};
 use crate::state::SessionCall;
 use crate::table::{TemporaryCursor, ZeroCounter};
 
@@ -49,6 +50,8 @@ pub(crate) struct SessionInner {
     touched: Vec<Arc<TableShared>>,
     /// Tables that the transaction has made.
     created: Vec<Arc<TableShared>>,
+    /// Indexes that it has made of tables that others change, with the level in which they were made.
+    new_indexes: Vec<(u8, Arc<NewIndex>)>,
     /// Tables whose rows it may change, and the one that was asked for last.
     updated: HashSet<(u8, ObjectId)>,
     last_updated: Option<(u8, ObjectId)>,
@@ -75,6 +78,7 @@ impl SessionInner {
             seen_updates: 0,
             touched: Vec::new(),
             created: Vec::new(),
+            new_indexes: Vec::new(),
             updated: HashSet::new(),
             last_updated: None,
             zeros: Vec::new(),
@@ -241,31 +245,99 @@ impl SessionCallGuard<'_> {
     pub(crate) fn commit(&mut self) -> Result<Option<LogPosition>, InstanceError> {
         let session = self.session;
         let outermost = self.level() == 1;
-        let position = if outermost && self.inner.changed_schemas {
-            let epochs = session.instance.schema_epoch();
-            let mut epoch = epochs.advance();
-            let position = session.trees.commit(self.state_mut()?)?;
-            *epoch += 1;
-            let new = *epoch;
-            drop(epoch);
-            self.forget_transaction(Some(new));
-            position
-        } else {
-            let position = session.trees.commit(self.state_mut()?)?;
-            if outermost {
-                self.forget_transaction(None);
-            }
-            position
-        };
+        let position =
+            if outermost { self.commit_outermost()? } else { session.trees.commit(self.state_mut()?)? };
         let level = self.level().saturating_sub(1);
         for (opened, _) in &mut self.inner.temporary {
             *opened = level.min(*opened);
+        }
+        for (made, _) in &mut self.inner.new_indexes {
+            *made = level.min(*made);
         }
         self.lower_level();
         if let Some(position) = position {
             self.inner.last_commit = self.inner.last_commit.max(position);
         }
         Ok(position)
+    }
+
+    /// Commits the outermost level, with the entries of its rows in indexes that it does not see.
+    fn commit_outermost(&mut self) -> Result<Option<LogPosition>, InstanceError> {
+        let session = self.session;
+        if self.inner.touched.is_empty() && !self.inner.changed_schemas {
+            let position = session.trees.commit(self.state_mut()?)?;
+            self.forget_transaction(None);
+            return Ok(position);
+        }
+        let epochs = session.instance.schema_epoch();
+        let mut brought: Vec<Arc<NewIndex>> = Vec::new();
+        loop {
+            let held = epochs.hold();
+            for index in self.unknown_indexes(&brought) {
+                bring_entries(self, &index)?;
+                brought.push(index);
+            }
+            if !self.inner.changed_schemas {
+                let position = session.trees.commit(self.state_mut()?)?;
+                drop(held);
+                self.forget_transaction(None);
+                return Ok(position);
+            }
+            // Whoever fills an index reads schemas, which the exclusive lock keeps it from: it is waited for before.
+            drop(held);
+            let mut epoch = epochs.advance();
+            if !self.unknown_indexes(&brought).is_empty() {
+                continue;
+            }
+            let position = session.trees.commit(self.state_mut()?)?;
+            *epoch += 1;
+            let new = *epoch;
+            for (_, index) in self.inner.new_indexes.drain(..) {
+                index.commit(new);
+            }
+            drop(epoch);
+            self.forget_transaction(Some(new));
+            return Ok(position);
+        }
+    }
+
+    /// Indexes of the tables that the transaction has changed, and that it does not see; `but` those.
+    fn unknown_indexes(&self, but: &[Arc<NewIndex>]) -> Vec<Arc<NewIndex>> {
+        let indexes = &self.session.instance.schema_epoch().new_indexes;
+        let mut unknown = indexes.unknown_to(self.session.id, self.inner.epoch, &self.inner.touched);
+        unknown.retain(|index| !but.iter().any(|known| Arc::ptr_eq(known, index)));
+        unknown
+    }
+
+    /// Announces an index to those who change rows of its table: what they commit from now on they bring themselves. Gives
+    /// a view of what is committed by now.
+    pub(crate) fn announce_index(
+        &mut self,
+        index: &Arc<NewIndex>,
+    ) -> Result<TransactionState, InstanceError> {
+        let level = self.level();
+        self.inner.new_indexes.push((level, Arc::clone(index)));
+        let session = self.session;
+        let epochs = session.instance.schema_epoch();
+        let epoch = epochs.advance();
+        epochs.new_indexes.add(index);
+        let view = session.trees.latest_view(self.state()?);
+        drop(epoch);
+        Ok(view)
+    }
+
+    /// Takes a level's changes back in the trees; nobody brings entries to an index that goes with them.
+    fn roll_back_trees(&mut self) -> Result<(), InstanceError> {
+        let (session, level) = (self.session, self.level());
+        let made = &mut self.inner.new_indexes;
+        let first = made.iter().position(|(made, _)| *made >= level);
+        let Some(first) = first else { return Ok(session.trees.rollback(self.state_mut()?)?) };
+        let gone = made.split_off(first);
+        let _epoch = session.instance.schema_epoch().advance();
+        for (_, index) in gone {
+            index.take_back();
+        }
+        Ok(session.trees.rollback(self.state_mut()?)?)
     }
 
     /// Rolls one level back.
@@ -275,11 +347,11 @@ impl SessionCallGuard<'_> {
     pub(crate) fn rollback(&mut self) -> Result<(), InstanceError> {
         let session = self.session;
         let outermost = self.level() == 1;
-        if let Err(error) = session.trees.rollback(self.state_mut()?) {
+        if let Err(error) = self.roll_back_trees() {
             if error.jet_error() != JetError::NOT_IN_TRANSACTION {
                 session.instance.set_fatal(error.jet_error());
             }
-            return Err(error.into());
+            return Err(error);
         }
         self.inner.own_schemas.clear();
         for table in &self.inner.created {
@@ -337,6 +409,7 @@ impl SessionCallGuard<'_> {
         }
         self.session.changed.store(0, Ordering::Release);
         self.inner.created.clear();
+        self.inner.new_indexes.clear();
         self.inner.updated.clear();
         self.inner.last_updated = None;
         self.inner.own_schemas.clear();
@@ -375,6 +448,22 @@ impl SessionCallGuard<'_> {
     ) -> Result<(), InstanceError> {
         self.session.changed.fetch_or(1 << slot.0, Ordering::AcqRel);
         table.begin_structure_change(self.session.id, self.inner.epoch)?;
+        self.inner.touched.push(Arc::clone(table));
+        self.schemas_changed();
+        Ok(())
+    }
+
+    /// Lets the transaction make a secondary index of a table, while others change rows.
+    ///
+    /// # Errors
+    /// `SchemaConflict` while another changes the structure.
+    pub(crate) fn begin_index_creation(
+        &mut self,
+        slot: DatabaseSlot,
+        table: &Arc<TableShared>,
+    ) -> Result<(), InstanceError> {
+        self.session.changed.fetch_or(1 << slot.0, Ordering::AcqRel);
+        table.begin_index_creation(self.session.id, self.inner.epoch)?;
         self.inner.touched.push(Arc::clone(table));
         self.schemas_changed();
         Ok(())
