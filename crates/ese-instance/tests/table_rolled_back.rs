@@ -86,7 +86,7 @@ fn a_cursor_opened_in_a_transaction_that_is_committed_belongs_to_the_one_around_
     };
     bed.session.rollback_all().unwrap();
     assert_eq!(number(made.move_first()), -1310);
-    assert_eq!(number(bed.database.open_table("New", TableMode::empty()).map_err(Into::into)), -1305);
+    assert_eq!(number(bed.database.open_table("New", TableMode::empty())), -1305);
 }
 
 #[test]
