@@ -68,7 +68,7 @@ pub use header_error::{HeaderError, HeaderStructure};
 pub use jet_error::JetError;
 pub use key::{
     KeyBuilder, KeyError, KeyFlags, KeyRules, KeySegment, NullCounts, SearchKeyBuffer, SearchKeyError,
-    SearchSegment, SegmentKind, encode_segment,
+    SearchSegment, SegmentKind, encode_segment, value_from_key,
 };
 pub use log_generation::LogGeneration;
 pub use log_header::{

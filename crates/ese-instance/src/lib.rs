@@ -95,9 +95,9 @@ pub use session::{
 pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
-    CallbackId, ColumnFilter, ColumnList, ColumnListFlags, EnumerateColumn, EnumerateFlags, EnumeratedColumn,
-    EnumeratedValue, FilterOperator, IndexList, IndexRange, IndexStatistics, KeyColumn, ListNames,
-    LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags, RecordPosition, RecordSize,
+    CallbackId, ColumnFilter, ColumnList, ColumnListFlags, ColumnRead, EnumerateColumn, EnumerateFlags,
+    EnumeratedColumn, EnumeratedValue, FilterOperator, IndexList, IndexRange, IndexStatistics, KeyColumn,
+    ListNames, LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags, RecordPosition, RecordSize,
     RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags, SetFlags,
     SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus, TaggedColumnCount,
     TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,

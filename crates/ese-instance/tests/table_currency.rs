@@ -7,9 +7,9 @@ mod table_bed;
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    ColumnSpec, CommitMode, FilterOperator, IndexRange, IndexSpec, KeyColumn, PrepareKind, PrereadFlags,
-    RangeFlags, RecordSize, RecordSizeFlags, RetrieveFlags, SeekFlags, SetFlags, SetOptions, Table,
-    TableMode, TableSpec, TableStatus, TaggedColumnCount,
+    ColumnRead, ColumnSpec, CommitMode, FilterOperator, IndexRange, IndexSpec, KeyColumn, PrepareKind,
+    PrereadFlags, RangeFlags, RecordSize, RecordSizeFlags, RetrieveFlags, SeekFlags, SetFlags, SetOptions,
+    Table, TableMode, TableSpec, TableStatus, TaggedColumnCount,
 };
 use table_bed::{Bed, DATABASE, number};
 
@@ -150,12 +150,18 @@ fn ranges_that_fail() {
     assert_eq!(number(table.bookmark()), -1603);
     table.move_next().unwrap();
     assert_eq!(id(&mut table), 1);
-    // A place where a row would be is in no range.
+    // A place where a row would be is in a range, or not, as a row there.
     key(&mut table, 9);
     assert_eq!(number(table.seek(SeekFlags::EQUAL)), -1601);
     key(&mut table, 10);
-    assert_eq!(number(table.set_index_range(RangeFlags::INCLUSIVE | RangeFlags::UPPER_LIMIT)), -1603);
+    assert_eq!(number(table.set_index_range(RangeFlags::INCLUSIVE | RangeFlags::UPPER_LIMIT)), 0);
     table.move_previous().unwrap();
+    assert_eq!(id(&mut table), 4);
+    key(&mut table, 0);
+    assert_eq!(number(table.seek(SeekFlags::EQUAL)), -1601);
+    key(&mut table, 1);
+    assert_eq!(number(table.set_index_range(RangeFlags::INCLUSIVE)), -1603);
+    table.move_last().unwrap();
     assert_eq!(id(&mut table), 4);
     // The same index again: the range stays, unless the row does.
     table.set_current_index(Some("ByN")).unwrap();
@@ -463,5 +469,91 @@ fn ranges_to_read_ahead() {
     table.set_current_index(Some("ByN")).unwrap();
     assert_eq!(number(table.preread_index_ranges(&[range(1, 2)], &[LONG], forward)), -424);
     drop(table);
+    bed.finish();
+}
+
+/// What a column's value in the key of the current entry is.
+fn from_index(table: &mut Table, column: u32, flags: RetrieveFlags) -> (i32, Vec<u8>) {
+    let mut value = [0; 8];
+    match table.retrieve_column(column, &mut value, flags) {
+        Ok(read) => (read.status.jet_error().0, value[..read.length].to_vec()),
+        Err(error) => (error.jet_error().0, Vec::new()),
+    }
+}
+
+#[test]
+fn keys_have_values_that_rows_have_not_any_more() {
+    let (bed, mut table) = bed();
+    table.set_current_index(Some("ByN")).unwrap();
+    let from_key = RetrieveFlags::FROM_INDEX;
+    assert_eq!(from_index(&mut table, N, from_key), (1004, vec![]), "the first entry is that of a null");
+    key(&mut table, 3);
+    table.seek(SeekFlags::EQUAL).unwrap();
+    bed.session.begin().unwrap();
+    table.prepare(PrepareKind::Replace).unwrap();
+    table.set_column(N, &8_i32.to_le_bytes(), SetFlags::empty()).unwrap();
+    table.update().unwrap();
+    assert_eq!(from_index(&mut table, N, RetrieveFlags::empty()), (0, 8_i32.to_le_bytes().to_vec()));
+    assert_eq!(from_index(&mut table, N, from_key), (0, 3_i32.to_le_bytes().to_vec()));
+    let bookmark = RetrieveFlags::FROM_PRIMARY_BOOKMARK;
+    assert_eq!(from_index(&mut table, ID, bookmark), (0, 3_i32.to_le_bytes().to_vec()));
+    assert_eq!(from_index(&mut table, ID, from_key).0, -1507);
+    assert_eq!(from_index(&mut table, N, bookmark).0, -1507);
+    assert_eq!(number(table.current_key()), -1017, "the entry went with the change");
+    table.delete().unwrap();
+    assert_eq!(from_index(&mut table, N, from_key), (0, 3_i32.to_le_bytes().to_vec()));
+    assert_eq!(from_index(&mut table, ID, bookmark), (0, 3_i32.to_le_bytes().to_vec()));
+    assert_eq!(from_index(&mut table, N, RetrieveFlags::empty()).0, -1017);
+    bed.session.rollback().unwrap();
+    table.close().unwrap();
+    bed.finish();
+}
+
+#[test]
+fn several_columns_at_once() {
+    let (bed, mut table) = bed();
+    table.move_first().unwrap();
+    table.move_next().unwrap();
+    let (mut a, mut b, mut c) = ([0; 4], [0; 2], []);
+    let mut columns =
+        [ColumnRead::new(ID, &mut a), ColumnRead::new(N, &mut b), ColumnRead::new(MANY, &mut c)];
+    columns[2].instance = 0;
+    assert_eq!(table.retrieve_columns(&mut columns).unwrap(), TableStatus::Truncated);
+    let told = columns.each_ref().map(|column| (column.status, column.length, column.instance, column.found));
+    assert_eq!(
+        told,
+        [(TableStatus::Done, 4, 1, ID), (TableStatus::Truncated, 4, 1, N), (TableStatus::Done, 0, 2, MANY)]
+    );
+    assert_eq!((a, b), ([2, 0, 0, 0], [1, 0]));
+    // Where there is no row, that is what is wrong, and not the column.
+    assert_eq!(number(table.move_by(-9, false)), -1603);
+    let unknown = &mut [ColumnRead::new(99, &mut a)];
+    assert_eq!(number(table.retrieve_columns(unknown)), -1603);
+    table.move_first().unwrap();
+    assert_eq!(number(table.retrieve_columns(&mut [ColumnRead::new(99, &mut a)])), -1507);
+    table.close().unwrap();
+    bed.finish();
+}
+
+#[test]
+fn a_range_goes_with_the_search_key() {
+    let (bed, mut table) = bed();
+    table.move_first().unwrap();
+    key(&mut table, 2);
+    table.set_index_range(RangeFlags::INCLUSIVE | RangeFlags::UPPER_LIMIT).unwrap();
+    // The limit is the key as it is made anew.
+    key(&mut table, 3);
+    table.move_by(2, false).unwrap();
+    assert_eq!(number(table.move_next()), -1603);
+    // Another index has a key of its own, in the place of this one.
+    table.move_first().unwrap();
+    assert_eq!(table.search_key().unwrap(), [0x7F, 0x80, 0, 0, 3]);
+    table.set_current_index(Some("ByN")).unwrap();
+    assert_eq!(number(table.search_key()), -1608);
+    key(&mut table, 7);
+    table.set_current_index(None).unwrap();
+    assert_eq!(table.search_key().unwrap(), [0x7F, 0x80, 0, 0, 7]);
+    assert_eq!(number(table.seek(SeekFlags::EQUAL)), -1608);
+    table.close().unwrap();
     bed.finish();
 }

@@ -87,9 +87,27 @@ fn moves_pass_over_rows() {
     assert_eq!(found(&mut table, &both), [6, 8]);
     assert_eq!(number(table.move_by(0, false)), -1124);
 
+    // Seeks pass over rows as moves do.
+    let mut seek = |value: i32, flags: SeekFlags| {
+        table.make_key(&long(value), KeyFlags::NEW_KEY).unwrap();
+        let status = table.seek(flags).map(|status| status.jet_error().0);
+        status.map_err(|error| error.jet_error().0).unwrap_or_else(|error| error)
+    };
+    assert_eq!(seek(6, SeekFlags::EQUAL), 0);
+    assert_eq!(seek(2, SeekFlags::EQUAL), -1601, "it is there and does not pass");
+    assert_eq!(seek(2, SeekFlags::GREATER_OR_EQUAL), 1039);
+    assert_eq!(seek(6, SeekFlags::GREATER), 0);
+    assert_eq!(seek(9, SeekFlags::LESS_OR_EQUAL), 1039);
+    assert_eq!(seek(6, SeekFlags::LESS), -1601);
+    assert_eq!(number(table.count(0)), -1124);
+    assert_eq!(number(table.record_position()), -1124);
+    assert_eq!(number(table.set_current_index(None)), -1124);
+
     // A range ends at its limit, whatever is passed over.
+    table.set_filters(&[]).unwrap();
     table.make_key(&long(2), KeyFlags::NEW_KEY).unwrap();
     table.seek(SeekFlags::EQUAL).unwrap();
+    table.set_filters(&[ColumnFilter { column: BIT, operator: Op::Equal, value: Some(vec![1]) }]).unwrap();
     table.make_key(&long(6), KeyFlags::NEW_KEY).unwrap();
     table.set_index_range(RangeFlags::UPPER_LIMIT).unwrap();
     assert_eq!(number(table.move_next()), -1603);

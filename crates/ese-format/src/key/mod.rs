@@ -4,10 +4,12 @@
 //! as Windows makes it, where the index's collation is known; otherwise the segment is refused with a typed error.
 
 mod builder;
+mod decode;
 mod search;
 mod segment;
 mod unicode;
 
 pub use builder::{KeyBuilder, NullCounts};
+pub use decode::value_from_key;
 pub use search::{KeyFlags, SearchKeyBuffer, SearchKeyError, SearchSegment};
 pub use segment::{KeyError, KeyRules, KeySegment, SegmentKind, encode_segment};

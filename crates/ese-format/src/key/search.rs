@@ -177,6 +177,12 @@ impl SearchKeyBuffer {
         self.is_prepared = true;
     }
 
+    /// Becomes these bytes of a key that was used. They can be read, and searched with only when a new key is made.
+    pub fn leave(&mut self, bytes: &[u8]) {
+        self.clear();
+        self.key.extend_from_slice(bytes);
+    }
+
     /// Forgets the key altogether.
     pub fn clear(&mut self) {
         self.reset();

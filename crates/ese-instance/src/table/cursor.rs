@@ -39,13 +39,22 @@ pub(super) struct Range {
     pub(super) upper: bool,
 }
 
+/// What the primary index keeps while another one is current.
+#[derive(Debug, Default)]
+pub(super) struct ParkedIndex {
+    pub(super) range: Option<Range>,
+    /// Its search key, whose bytes the first key made on the other index overwrites: they share a buffer.
+    pub(super) key: Vec<u8>,
+}
+
 /// What the moves and reads of a [`Table`](super::Table) work with.
 #[derive(Debug)]
 pub(super) struct Cursor {
     pub(super) plan: Arc<TablePlan>,
     pub(super) location: Location,
-    /// Before the first or after the last entry of a secondary index, and on a row all the same.
-    pub(super) keeps_row: bool,
+    /// Where the cursor stands among the rows while a secondary index is current: it can be on a row and on no entry, and the
+    /// other way round.
+    pub(super) row_location: Location,
     /// The row: its bookmark, and its bytes as they were last read.
     pub(super) row: Place,
     /// Snapshot in which the row's bytes were read, while nothing can have changed them.
@@ -57,6 +66,8 @@ pub(super) struct Cursor {
     /// The entry of the current secondary index.
     pub(super) entry: Place,
     pub(super) range: Option<Range>,
+    /// Range and search key of the primary index while a secondary one is current.
+    pub(super) parked: ParkedIndex,
     pub(super) search_key: SearchKeyBuffer,
     /// What rows have to be like for moves to stop there.
     pub(super) filters: Vec<ReadyFilter>,
@@ -152,13 +163,14 @@ impl Cursor {
         Self {
             plan,
             location: Location::First,
-            keeps_row: false,
+            row_location: Location::First,
             row: Place::default(),
             fresh: None,
             index: None,
             index_use: None,
             entry: Place::default(),
             range: None,
+            parked: ParkedIndex::default(),
             search_key: SearchKeyBuffer::default(),
             filters: Vec::new(),
             prepared: None,
@@ -200,12 +212,10 @@ impl Cursor {
 
     /// Makes a secondary index (its place in the plan's list) the current one, or the order of the rows.
     pub(super) fn go_through(&mut self, index: Option<usize>) {
+        self.change_parked(index);
         self.index = index;
         self.hold_index();
-        self.range = None;
-        self.search_key.clear();
-        self.location = Location::BeforeFirst;
-        self.keeps_row = false;
+        self.stand(Location::BeforeFirst);
         self.fresh = None;
     }
 
@@ -220,10 +230,27 @@ impl Cursor {
     }
 
     /// Leaves the entry of a secondary index, and not the row; without one the row.
-    pub(super) fn leave_entry(&mut self, location: Location) {
-        let on_row = self.location == Location::OnRow || self.keeps_row;
-        self.keeps_row = self.index.is_some() && on_row;
+    pub(super) const fn leave_entry(&mut self, location: Location) {
         self.location = location;
+    }
+
+    /// Where the cursor stands among the rows, whatever the index.
+    #[inline]
+    pub(super) const fn table_location(&self) -> Location {
+        if self.index.is_some() { self.row_location } else { self.location }
+    }
+
+    /// Goes somewhere, in the index and among the rows.
+    pub(super) const fn stand(&mut self, location: Location) {
+        self.location = location;
+        self.row_location = location;
+    }
+
+    /// Takes ranges away.
+    #[doc(alias = "FUCBResetIndexRange")]
+    pub(super) fn forget_range(&mut self) {
+        self.range = None;
+        self.parked.range = None;
     }
 
     /// Remembers at which level of transactions the cursor goes where it will stand.
@@ -265,7 +292,7 @@ impl Cursor {
                 let root = old.tree.root();
                 let found = plan.secondary.iter().position(|index| index.tree.root() == root);
                 if found.is_none() {
-                    self.location = Location::BeforeFirst;
+                    self.stand(Location::BeforeFirst);
                 }
                 found
             }
@@ -335,8 +362,7 @@ impl Cursor {
             }
         };
         if found {
-            self.location = Location::OnRow;
-            self.keeps_row = false;
+            self.stand(Location::OnRow);
         }
         Ok(found)
     }
@@ -354,37 +380,94 @@ impl Cursor {
     /// Goes to the first row when that was put off.
     #[doc(alias = "ErrDIRIRefresh")]
     pub(super) fn settle(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        if self.table_location() == Location::First { self.go_first(call) } else { Ok(()) }
+    }
+
+    /// Goes to the first entry of the index when that was put off. Without a look at the row: among the rows of a table whose
+    /// secondary index is current the cursor is where it was.
+    fn settle_entry(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
         if self.location == Location::First {
-            self.note_navigation();
-            if !self.seek_place(call, &[], &[], SeekHow::First)? {
-                return Err(TableError::NoCurrentRecord);
+            let row_location = self.row_location;
+            self.go_first(call)?;
+            if self.index.is_some() {
+                self.row_location = row_location;
             }
         }
         Ok(())
     }
 
+    fn go_first(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        if self.seek_place(call, &[], &[], SeekHow::First)? && self.pass_forwards(call)? {
+            return Ok(());
+        }
+        self.location = Location::First;
+        Err(TableError::NoCurrentRecord)
+    }
+
+    /// Goes to the next row that passes the filters unless the current one does. False when there is none.
+    pub(super) fn pass_forwards(&mut self, call: &SessionCallGuard<'_>) -> Result<bool> {
+        while !self.passes_filters()? {
+            let outside = |range: &Range| range.upper && !range.holds(self.row.key());
+            if self.range.as_ref().is_some_and(outside) {
+                self.range = None;
+                return Ok(false);
+            }
+            if !self.at_place(call, |tree, reads, place| tree.next(reads, place))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// As [`pass_forwards`](Self::pass_forwards), backwards.
+    pub(super) fn pass_backwards(&mut self, call: &SessionCallGuard<'_>) -> Result<bool> {
+        while !self.passes_filters()? {
+            let outside = |range: &Range| !range.upper && !range.holds(self.row.key());
+            if self.range.as_ref().is_some_and(outside) {
+                self.range = None;
+                return Ok(false);
+            }
+            if !self.at_place(call, |tree, reads, place| tree.previous(reads, place))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Fails unless the cursor stands on a row.
     pub(super) fn check_on_row(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
         self.settle(call)?;
-        match self.location {
-            Location::OnRow => Ok(()),
-            Location::BeforeFirst | Location::AfterLast if self.keeps_row => Ok(()),
-            _ => Err(TableError::NoCurrentRecord),
-        }
+        if self.table_location() == Location::OnRow { Ok(()) } else { Err(TableError::NoCurrentRecord) }
     }
 
     /// Fails unless the cursor stands on a row and was there already: a first row that nobody has looked at does not count.
-    pub(super) fn check_was_on_row(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
-        if self.location == Location::First {
-            return Err(TableError::NoCurrentRecord);
-        }
-        self.check_on_row(call)
+    #[doc(alias = "ErrDIRGetBookmark")]
+    pub(super) fn check_was_on_row(&self) -> Result<()> {
+        if self.table_location() == Location::OnRow { Ok(()) } else { Err(TableError::NoCurrentRecord) }
     }
 
-    /// Fails unless the cursor stands on a row, and on an entry of the current index.
+    /// Fails unless the cursor stands on an entry of the current index; without a secondary one on a row.
     pub(super) fn check_on_entry(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
-        self.settle(call)?;
+        self.settle_entry(call)?;
         if self.location == Location::OnRow { Ok(()) } else { Err(TableError::NoCurrentRecord) }
+    }
+
+    /// As [`check_on_entry`](Self::check_on_entry); where a row with a key that was sought would be will do.
+    pub(super) fn check_has_place(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        self.settle_entry(call)?;
+        let on = matches!(self.location, Location::OnRow | Location::OnKey);
+        if on { Ok(()) } else { Err(TableError::NoCurrentRecord) }
+    }
+
+    /// Makes sure that the entry of the current index is there; without a secondary one, the row.
+    pub(super) fn read_entry(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
+        self.check_on_entry(call)?;
+        let row_location = self.row_location;
+        let there = self.at_place(call, |tree, reads, place| tree.refresh(reads, place))?;
+        if self.index.is_some() {
+            self.row_location = row_location;
+        }
+        if there { Ok(()) } else { Err(TableError::RecordDeleted) }
     }
 
     /// Makes the bytes of the current row those that the transaction sees now.
@@ -392,7 +475,7 @@ impl Cursor {
     #[inline]
     pub(super) fn read_row(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
         // Bytes that are fresh are those of a row that the cursor stands on.
-        if self.location == Location::OnRow && self.fresh.is_some() && !self.plan.temporary {
+        if self.table_location() == Location::OnRow && self.fresh.is_some() && !self.plan.temporary {
             let state = call.state()?;
             if self.fresh == state.snapshot() && !state.has_changed() {
                 return Ok(());
@@ -435,11 +518,11 @@ impl Cursor {
     }
 
     fn leave(&mut self, location: Location) -> TableError {
-        self.location = location;
-        self.keeps_row = false;
+        self.stand(location);
         TableError::NoCurrentRecord
     }
 
+    /// Leaves the entry, for where the range ends, when its key is outside.
     pub(super) fn check_range(&mut self, call: &SessionCallGuard<'_>) -> Result<()> {
         let sorted = if self.plan.sorted { Some(self.key_here(call)?) } else { None };
         let Some(range) = &self.range else { return Ok(()) };
@@ -448,89 +531,44 @@ impl Cursor {
         }
         let location = if range.upper { Location::AfterLast } else { Location::BeforeFirst };
         self.range = None;
-        Err(self.leave(location))
+        self.leave_entry(location);
+        Err(TableError::NoCurrentRecord)
     }
 
     pub(super) fn move_first(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
         self.cancel_for_move(call)?;
-        self.range = None;
-        if self.seek_place(call, &[], &[], SeekHow::First)? {
-            if self.passes_filters()? {
-                return Ok(());
-            }
-            match self.step_forwards(call, false) {
-                Err(TableError::NoCurrentRecord) => {}
-                other => return other,
-            }
+        self.forget_range();
+        if self.seek_place(call, &[], &[], SeekHow::First)? && self.pass_forwards(call)? {
+            return Ok(());
         }
         Err(self.leave(Location::BeforeFirst))
     }
 
     pub(super) fn move_last(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
         self.cancel_for_move(call)?;
-        self.range = None;
-        if self.seek_place(call, &[], &[], SeekHow::Last)? {
-            if self.passes_filters()? {
-                return Ok(());
-            }
-            match self.step_backwards(call, false) {
-                Err(TableError::NoCurrentRecord) => {}
-                other => return other,
-            }
+        self.forget_range();
+        if self.seek_place(call, &[], &[], SeekHow::Last)? && self.pass_backwards(call)? {
+            return Ok(());
         }
         Err(self.leave(Location::AfterLast))
     }
 
     /// One row forwards, of those that pass the filters; `other_key`: to the next one with another key.
-    fn step_forwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
-        loop {
-            self.step_forwards_unfiltered(call, other_key)?;
-            if self.passes_filters()? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// One row backwards, of those that pass the filters.
-    fn step_backwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
-        loop {
-            self.step_backwards_unfiltered(call, other_key)?;
-            if self.passes_filters()? {
-                return Ok(());
-            }
-        }
-    }
-
     #[doc(alias = "ErrDIRNext")]
-    fn step_forwards_unfiltered(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
-        if self.location == Location::First {
-            self.settle(call).map_err(|error| match error {
-                TableError::NoCurrentRecord => self.leave(Location::AfterLast),
-                other => other,
-            })?;
-        }
+    fn step_forwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
+        self.settle_entry(call)?;
         let found = match self.location {
             Location::AfterLast => false,
             Location::BeforeFirst | Location::First => self.seek_place(call, &[], &[], SeekHow::First)?,
-            Location::OnKey => {
-                let key = std::mem::take(&mut self.key_buffer);
-                let key = replaced(key, self.current_key());
-                let found = self.seek_place(call, &key, &[], SeekHow::Above);
-                self.key_buffer = key;
-                found?
-            }
+            Location::OnKey => self.seek_from_place(call, false, SeekHow::Above)?,
+            // Nothing lies between a key and the key with a zero added.
             Location::OnRow if other_key && !self.tree().is_unique() => {
-                let mut key = replaced(std::mem::take(&mut self.key_buffer), self.current_key());
-                // Nothing lies between a key and the key with a zero added.
-                key.push(0);
-                let found = self.seek_place(call, &key, &[], SeekHow::AtLeast);
-                self.key_buffer = key;
-                found?
+                self.seek_from_place(call, true, SeekHow::AtLeast)?
             }
             Location::OnRow => self.at_place(call, |tree, reads, place| tree.next(reads, place))?,
         };
-        if !found {
-            return Err(self.leave(Location::AfterLast));
+        if !(found && self.pass_forwards(call)?) {
+            return Err(TableError::NoCurrentRecord);
         }
         if self.range.as_ref().is_some_and(|range| range.upper) {
             self.check_range(call)?;
@@ -538,23 +576,14 @@ impl Cursor {
         Ok(())
     }
 
+    /// One row backwards, of those that pass the filters.
     #[doc(alias = "ErrDIRPrev")]
-    fn step_backwards_unfiltered(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
-        if self.location == Location::First {
-            self.settle(call).map_err(|error| match error {
-                TableError::NoCurrentRecord => self.leave(Location::BeforeFirst),
-                other => other,
-            })?;
-        }
+    fn step_backwards(&mut self, call: &SessionCallGuard<'_>, other_key: bool) -> Result<()> {
+        self.settle_entry(call)?;
         let found = match self.location {
             Location::BeforeFirst | Location::First => false,
             Location::AfterLast => self.seek_place(call, &[], &[], SeekHow::Last)?,
-            Location::OnKey => {
-                let key = replaced(std::mem::take(&mut self.key_buffer), self.current_key());
-                let found = self.seek_place(call, &key, &[], SeekHow::Below);
-                self.key_buffer = key;
-                found?
-            }
+            Location::OnKey => self.seek_from_place(call, false, SeekHow::Below)?,
             Location::OnRow if other_key && !self.tree().is_unique() => {
                 let key = replaced(std::mem::take(&mut self.key_buffer), self.current_key());
                 let found = self.seek_place(call, &key, &[], SeekHow::Below);
@@ -563,13 +592,25 @@ impl Cursor {
             }
             Location::OnRow => self.at_place(call, |tree, reads, place| tree.previous(reads, place))?,
         };
-        if !found {
-            return Err(self.leave(Location::BeforeFirst));
+        if !(found && self.pass_backwards(call)?) {
+            return Err(TableError::NoCurrentRecord);
         }
         if self.range.as_ref().is_some_and(|range| !range.upper) {
             self.check_range(call)?;
         }
         Ok(())
+    }
+
+    /// A seek by the key of the place, with a zero added or not; and by its data, where entries are told apart by them.
+    fn seek_from_place(&mut self, call: &SessionCallGuard<'_>, zero: bool, how: SeekHow) -> Result<bool> {
+        let mut key = replaced(std::mem::take(&mut self.key_buffer), self.current_key());
+        let data = if zero || self.tree().is_unique() { Vec::new() } else { self.place().data().to_vec() };
+        if zero {
+            key.push(0);
+        }
+        let found = self.seek_place(call, &key, &data, how);
+        self.key_buffer = key;
+        found
     }
 
     /// To the next row, the most frequent of all moves.
@@ -591,30 +632,31 @@ impl Cursor {
         rows: i32,
         other_key: bool,
     ) -> Result<()> {
+        if rows == 0 && !self.filters.is_empty() && self.index.is_none() {
+            let what = "only moves that go somewhere are filtered";
+            return Err(TableError::refused(what, JetError::FILTERED_MOVE_NOT_SUPPORTED));
+        }
         self.cancel_for_move(call)?;
         if rows == 0 {
-            if !self.filters.is_empty() && self.index.is_none() {
-                let what = "only moves that go somewhere are filtered";
-                return Err(TableError::refused(what, JetError::FILTERED_MOVE_NOT_SUPPORTED));
-            }
-            self.settle(call)?;
-            if self.location != Location::OnRow {
-                return Err(TableError::NoCurrentRecord);
-            }
+            self.check_on_entry(call)?;
             let there = self.at_place(call, |tree, reads, place| tree.refresh(reads, place))?;
             return if there { Ok(()) } else { Err(TableError::RecordDeleted) };
         }
         for _ in 0..rows.unsigned_abs() {
-            if rows > 0 {
-                self.step_forwards(call, other_key)?;
+            let moved = if rows > 0 {
+                self.step_forwards(call, other_key)
             } else {
-                self.step_backwards(call, other_key)?;
+                self.step_backwards(call, other_key)
+            };
+            if let Err(error) = moved {
+                self.stand(if rows > 0 { Location::AfterLast } else { Location::BeforeFirst });
+                return Err(error);
             }
         }
         Ok(())
     }
 
-    /// The next row, for counting: without a look at prepared updates.
+    /// The next row, for counting: without a look at prepared updates, filters and the like.
     pub(super) fn next_for_count(&mut self, call: &SessionCallGuard<'_>) -> Result<bool> {
         match self.step_forwards(call, false) {
             Ok(()) => Ok(true),

@@ -258,7 +258,8 @@ impl Cursor {
     ) -> Result<Vec<EnumeratedColumn>> {
         let listed = !wanted.is_empty();
         let unknown = EnumerateFlags::from_bits(flags.bits()).is_none();
-        if unknown || listed && flags.contains(EnumerateFlags::TAGGED_ONLY) {
+        let both = EnumerateFlags::IN_RECORD_ONLY | EnumerateFlags::AS_REFERENCE;
+        if unknown || flags.contains(both) || listed && flags.contains(EnumerateFlags::TAGGED_ONLY) {
             return Err(TableError::flags());
         }
         let plan = Arc::clone(&self.plan);
@@ -271,6 +272,10 @@ impl Cursor {
         let from_copy = flags.contains(EnumerateFlags::COPY) && self.prepared.is_some();
         if !from_copy {
             self.read_row(call)?;
+        }
+        let unstable = self.prepared.is_some() || plan.temporary;
+        if flags.contains(EnumerateFlags::AS_REFERENCE) && unstable {
+            return Err(TableError::flags());
         }
         let bytes = if from_copy { self.copy.bytes() } else { self.row.data() };
         let view = RecordView::parse(bytes, plan.page_size)?;
@@ -296,23 +301,24 @@ impl Cursor {
                         continue;
                     }
                 };
-                let mut content = column_content(plan.table(), &view, place)?;
+                let content = column_content(plan.table(), &view, place)?;
                 if ignores && !is_in_row(&plan, &view, column)? {
                     if wanted.instances.is_empty() {
                         columns.push(status(JetError::WRN_COLUMN_DEFAULT));
                         continue;
                     }
-                    content = None;
-                    if column.id.is_tagged() {
-                        let value = |&instance: &u32| EnumeratedValue {
-                            instance,
-                            status: JetError::WRN_COLUMN_DEFAULT,
-                            data: Vec::new(),
-                        };
-                        let values = wanted.instances.iter().map(value).collect();
-                        columns.push(EnumeratedColumn { values, ..status(JetError::SUCCESS) });
-                        continue;
-                    }
+                    let said = |instance| match instance {
+                        0 => JetError::WRN_COLUMN_SKIPPED,
+                        _ => JetError::WRN_COLUMN_DEFAULT,
+                    };
+                    let value = |&instance: &u32| EnumeratedValue {
+                        instance,
+                        status: said(instance),
+                        data: Vec::new(),
+                    };
+                    let values = wanted.instances.iter().map(value).collect();
+                    columns.push(EnumeratedColumn { values, ..status(JetError::SUCCESS) });
+                    continue;
                 }
                 columns.push(giving.column(wanted.column, content, &wanted.instances)?);
             }

@@ -168,6 +168,14 @@ impl Cursor {
         if self.filters.is_empty() || self.index.is_some() { Ok(true) } else { self.matches_filters() }
     }
 
+    /// Fails when moves are filtered.
+    pub(super) fn check_unfiltered(&self) -> Result<()> {
+        if self.filters.is_empty() {
+            return Ok(());
+        }
+        Err(unsupported("filters hold for moves through the primary index only"))
+    }
+
     fn matches_filters(&self) -> Result<bool> {
         let row = RecordView::parse(self.row.data(), self.plan.page_size)?;
         for filter in &self.filters {

@@ -25,7 +25,7 @@ impl Table {
     #[doc(alias = "JetGetCursorInfo")]
     pub fn check_not_being_changed(&mut self) -> Result<()> {
         self.call(|cursor, call| {
-            cursor.check_was_on_row(call)?;
+            cursor.check_was_on_row()?;
             cursor.forget_row();
             cursor.read_row(call)?;
             let state = call.state()?;

@@ -28,13 +28,15 @@ impl Cursor {
     /// Rows from the current one on, in the range; at most `most` when that is not 0. The cursor comes back to its row.
     #[doc(alias = "ErrDIRIndexRecordCount")]
     fn count(&mut self, call: &mut SessionCallGuard<'_>, most: u64) -> Result<u64> {
-        match self.settle(call) {
-            Err(TableError::NoCurrentRecord) => return Ok(0),
-            settled => settled?,
+        self.check_unfiltered()?;
+        let put_off = self.location == Location::First;
+        match self.check_on_entry(call) {
+            Err(TableError::NoCurrentRecord) if put_off => return Ok(0),
+            on => on?,
         }
-        if self.location != Location::OnRow {
-            return Err(TableError::NoCurrentRecord);
-        }
+        // An entry that is gone has nothing behind it, as far as counting goes.
+        let row_location = self.row_location;
+        self.read_entry(call)?;
         let (row, entry) = (self.row.clone(), self.entry.clone());
         let mut count = 1;
         let mut result = Ok(());
@@ -50,6 +52,7 @@ impl Cursor {
         }
         (self.row, self.entry) = (row, entry);
         self.location = Location::OnRow;
+        self.row_location = if self.index.is_some() { row_location } else { Location::OnRow };
         self.range = None;
         self.forget_row();
         result.map(|()| count)
@@ -57,10 +60,8 @@ impl Cursor {
 
     /// Where the current row is: counted in a small tree, estimated in a large one.
     fn position(&mut self, call: &mut SessionCallGuard<'_>) -> Result<RecordPosition> {
-        self.settle(call)?;
-        if !matches!(self.location, Location::OnRow | Location::OnKey) {
-            return Err(TableError::NoCurrentRecord);
-        }
+        self.check_unfiltered()?;
+        self.check_has_place(call)?;
         let (tree, here) = (self.tree(), self.place());
         let reads = Reads { trees: call.trees(), state: call.state()? };
         let (before, total) = tree.estimate(&reads, here)?;
@@ -84,6 +85,7 @@ impl Cursor {
     }
 
     fn goto_position(&mut self, call: &mut SessionCallGuard<'_>, wanted: RecordPosition) -> Result<()> {
+        self.check_unfiltered()?;
         if wanted.before > wanted.total {
             return Err(TableError::parameter("more rows before than there are"));
         }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use ese_format::{ColumnId, JetError, KeyParts, LongValueKey, RecordView, TaggedValue};
 
-use super::cursor::{Cursor, Location};
+use super::cursor::Cursor;
 use super::error::{Result, TableError, TableStatus};
-use super::plan::{PlanIndex, TablePlan};
+use super::plan::TablePlan;
 use super::tree::{Place, Reads};
 use super::update::{PrepareKind, hidden_edits};
 use crate::catalog::{ColumnDefinition, ColumnFlags};
@@ -107,6 +107,41 @@ pub struct Retrieved {
     pub column: u32,
 }
 
+/// One of several columns that are read together.
+#[doc(alias = "JET_RETRIEVECOLUMN")]
+#[derive(Debug)]
+pub struct ColumnRead<'a> {
+    /// Column; 0 for all tagged ones.
+    pub column: u32,
+    /// Options.
+    pub flags: RetrieveFlags,
+    /// Number of the value, from 1. 0 asks for the number of values, which stands here afterwards.
+    #[doc(alias = "itagSequence")]
+    pub instance: u32,
+    /// Where reading of a long value begins.
+    #[doc(alias = "ibLongValue")]
+    pub offset: u32,
+    /// Where the value goes, as far as it fits.
+    pub out: &'a mut [u8],
+    /// Afterwards: null, truncated, or plainly there.
+    pub status: TableStatus,
+    /// Afterwards: bytes of the value from the offset on.
+    #[doc(alias = "cbActual")]
+    pub length: usize,
+    /// Afterwards: the column; 0 where none is told.
+    #[doc(alias = "columnidNextTagged")]
+    pub found: u32,
+}
+
+impl<'a> ColumnRead<'a> {
+    /// The first value of a column.
+    #[must_use]
+    pub const fn new(column: u32, out: &'a mut [u8]) -> Self {
+        let (flags, status) = (RetrieveFlags::empty(), TableStatus::Done);
+        Self { column, flags, instance: 1, offset: 0, out, status, length: 0, found: 0 }
+    }
+}
+
 /// Where a value is; the columns' own bytes are borrowed.
 enum Found<'a> {
     Null,
@@ -116,7 +151,7 @@ enum Found<'a> {
 }
 
 /// Puts the part of `value` from `offset` on into `out`.
-fn give(value: &[u8], offset: usize, out: &mut [u8]) -> (TableStatus, usize) {
+pub(super) fn give(value: &[u8], offset: usize, out: &mut [u8]) -> (TableStatus, usize) {
     let rest = value.get(offset..).unwrap_or_default();
     let fits = rest.len().min(out.len());
     if let (Some(target), Some(source)) = (out.get_mut(..fits), rest.get(..fits)) {
@@ -176,7 +211,7 @@ impl Cursor {
         options: &RetrieveOptions,
     ) -> Result<Retrieved> {
         let mut flags = options.flags;
-        let mut instance = options.instance;
+        let (mut instance, mut told) = (options.instance, options.instance);
         let prepared = self.prepared.as_ref().map(|prepared| prepared.kind);
         if prepared == Some(PrepareKind::ReadOnlyCopy) {
             flags.remove(RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK);
@@ -210,32 +245,52 @@ impl Cursor {
         if flags.contains(RetrieveFlags::TUPLE) && !flags.contains(RetrieveFlags::FROM_INDEX) {
             return Err(TableError::flags());
         }
-        if flags.contains(RetrieveFlags::AS_REFERENCE) {
-            return Err(TableError::flags());
-        }
+        self.check_reference(flags)?;
         if flags.intersects(RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK) {
-            let plan = Arc::clone(&self.plan);
-            let (_, column) = plan.column(id)?;
-            let multi_valued = column.flags.contains(ColumnFlags::MULTI_VALUED);
-            if flags.contains(RetrieveFlags::FROM_PRIMARY_BOOKMARK) && multi_valued {
-                return Err(TableError::ColumnNotFound { id });
+            let index = self.retrieve_from_index(call, id, flags, options.offset, out)?;
+            instance = index.instance.unwrap_or(instance);
+            if flags.contains(RetrieveFlags::INSTANCE) {
+                told = instance;
             }
-            if self.index.is_none() && self.location == Location::First {
-                // Where nobody has looked yet the row is read.
-                instance = 1;
-            } else {
-                if self.index.is_none() || flags.contains(RetrieveFlags::FROM_PRIMARY_BOOKMARK) {
-                    self.check_on_row(call)?;
-                }
-                instance = self.instance_in_index(call, &plan, id, flags, instance)?;
+            if let Some((status, length)) = index.given {
+                return Ok(Retrieved { status, length, instance: told, column: 0 });
             }
         }
-        let mut column_id = id;
-        let place = if id == 0 { None } else { Some(self.plan.column(id)?.0) };
+        if id != 0 {
+            self.plan.column(id)?;
+        }
         let from_copy = flags.contains(RetrieveFlags::COPY) && prepared.is_some();
         if !from_copy {
             self.read_row(call)?;
         }
+        let options = RetrieveOptions { flags, instance, offset: options.offset };
+        let retrieved = self.retrieve_value(call, id, out, &options, from_copy)?;
+        Ok(Retrieved { instance: told, ..retrieved })
+    }
+
+    /// References instead of values are not for rows that are being changed; nor are there any.
+    fn check_reference(&self, flags: RetrieveFlags) -> Result<()> {
+        let unstable = self.prepared.is_some() || self.plan.temporary;
+        if flags.contains(RetrieveFlags::AS_REFERENCE) && unstable {
+            Err(TableError::flags())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A value of a row that was read, or of the one being prepared.
+    fn retrieve_value(
+        &mut self,
+        call: &mut SessionCallGuard<'_>,
+        id: u32,
+        out: &mut [u8],
+        options: &RetrieveOptions,
+        from_copy: bool,
+    ) -> Result<Retrieved> {
+        let (flags, instance) = (options.flags, options.instance);
+        let inserts = self.prepared.as_ref().is_some_and(|prepared| prepared.kind.is_insert());
+        let mut column_id = id;
+        let place = if id == 0 { None } else { Some(self.plan.column(id)?.0) };
         let plan = &*self.plan;
         let definition = place.and_then(|place| Some((place, plan.table().columns.get(place)?)));
         let bytes = if from_copy { self.copy.bytes() } else { self.row.data() };
@@ -243,7 +298,9 @@ impl Cursor {
         if let Some((_, column)) = definition
             && column.id.is_fixed()
             && column.flags.contains(ColumnFlags::ESCROW_UPDATE)
-            && !from_copy
+            && !inserts
+            && !flags.contains(RetrieveFlags::PHYSICAL_SIZE)
+            && !flags.intersects(RetrieveFlags::LONG_ID | RetrieveFlags::REFERENCE_COUNT)
             && out.len() < column.slot_size()
         {
             let what = "no room for the counter";
@@ -300,6 +357,16 @@ impl Cursor {
                 Ok(result(status, length))
             }
             TaggedValue::Separated(long) => {
+                if flags.contains(RetrieveFlags::AS_REFERENCE) {
+                    return Err(TableError::flags());
+                }
+                let ahead = RetrieveFlags::PREREAD_ONLY | RetrieveFlags::PREREAD_MANY;
+                if flags.intersects(ahead) {
+                    if flags != RetrieveFlags::PREREAD_ONLY && flags != ahead {
+                        return Err(TableError::flags());
+                    }
+                    return Ok(result(TableStatus::Done, 0));
+                }
                 if flags.contains(RetrieveFlags::LONG_ID) {
                     let wide = out.len() >= 8;
                     let id = long.0.to_le_bytes();
@@ -315,13 +382,6 @@ impl Cursor {
                     let count = source.root(long)?.reference_count.to_le_bytes();
                     give(&count, 0, out);
                     return Ok(result(TableStatus::SeparateLongValue, count.len()));
-                }
-                if flags.intersects(RetrieveFlags::PREREAD_ONLY | RetrieveFlags::PREREAD_MANY) {
-                    let only = RetrieveFlags::PREREAD_ONLY;
-                    if flags != only && flags != only | RetrieveFlags::PREREAD_MANY {
-                        return Err(TableError::flags());
-                    }
-                    return Ok(result(TableStatus::Done, 0));
                 }
                 if flags.contains(RetrieveFlags::PHYSICAL_SIZE) {
                     let size = self.stored_size(call, plan, long)?;
@@ -413,77 +473,71 @@ impl Cursor {
         Ok(size)
     }
 
-    /// Number of the value that the current entry stands for.
-    #[doc(alias = "ErrRECIRetrieveFromIndex")]
-    fn instance_in_index(
+    /// One column of several.
+    #[doc(alias = "ErrRECRetrieveColumns")]
+    fn retrieve_one_of(
         &mut self,
-        call: &SessionCallGuard<'_>,
-        plan: &Arc<TablePlan>,
-        id: u32,
-        flags: RetrieveFlags,
-        instance: u32,
-    ) -> Result<u32> {
-        let both = RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK;
-        if flags.contains(both) {
-            return Err(TableError::flags());
+        call: &mut SessionCallGuard<'_>,
+        wanted: &mut ColumnRead<'_>,
+    ) -> Result<()> {
+        let mut flags = wanted.flags;
+        let prepared = self.prepared.as_ref().map(|prepared| prepared.kind);
+        if prepared == Some(PrepareKind::ReadOnlyCopy) {
+            flags.remove(RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK);
         }
-        let secondary = self.index.and_then(|place| plan.secondary.get(place));
-        let (place, column) = plan.column(id)?;
-        let primary = flags.contains(RetrieveFlags::FROM_PRIMARY_BOOKMARK);
-        let index = if primary { plan.primary.as_ref() } else { secondary.or(plan.primary.as_ref()) };
-        let Some(index) = index else {
-            // Rows in the order of their insertion: only the record has columns.
-            return if secondary.is_some() { Err(TableError::ColumnNotFound { id }) } else { Ok(1) };
-        };
-        let segments =
-            plan.table().indexes.get(index.place).map(|i| i.segments.as_slice()).unwrap_or_default();
-        let position =
-            segments.iter().position(|s| plan.table().column_of(s).is_some_and(|(found, _)| found == place));
-        let Some(position) = position else { return Err(TableError::ColumnNotFound { id }) };
-        if index.keys.is_substring() && position == 0 && !flags.contains(RetrieveFlags::TUPLE) {
-            let error = JetError::INDEX_TUPLES_CANNOT_RETRIEVE_FROM_INDEX;
-            return Err(TableError::Column { column: id, what: "only substrings are indexed", error });
-        }
-        if secondary.is_none() || primary || !column.flags.contains(ColumnFlags::MULTI_VALUED) {
-            if primary {
-                self.check_on_row(call)?;
-            } else {
-                self.check_on_entry(call)?;
+        if flags.contains(RetrieveFlags::PHYSICAL_SIZE) {
+            if !(RetrieveFlags::PHYSICAL_SIZE | RetrieveFlags::COPY).contains(flags) {
+                return Err(TableError::flags());
             }
-            return Ok(if secondary.is_none() || primary { 1 } else { instance.max(1) });
+            if !wanted.out.is_empty() || wanted.offset != 0 {
+                return Err(TableError::parameter("the size as stored comes without the value"));
+            }
         }
-        self.check_on_entry(call)?;
-        self.read_row(call)?;
-        self.matching_instance(call, plan, index)
+        self.check_reference(flags)?;
+        if flags.intersects(RetrieveFlags::FROM_INDEX | RetrieveFlags::FROM_PRIMARY_BOOKMARK)
+            && !self.plan.sorted
+        {
+            let index = self.retrieve_from_index(call, wanted.column, flags, wanted.offset, wanted.out)?;
+            wanted.instance = index.instance.unwrap_or(wanted.instance);
+            if let Some((status, length)) = index.given {
+                (wanted.status, wanted.length, wanted.found) = (status, length, wanted.column);
+                return Ok(());
+            }
+        }
+        let from_copy = flags.contains(RetrieveFlags::COPY) && prepared.is_some();
+        if !from_copy {
+            self.read_row(call)?;
+        }
+        if wanted.instance == 0 {
+            wanted.instance = self.count_values(call, wanted.column, flags)?;
+            (wanted.status, wanted.length, wanted.found) = (TableStatus::Done, 0, wanted.column);
+            return Ok(());
+        }
+        let options = RetrieveOptions { flags, instance: wanted.instance, offset: wanted.offset };
+        let retrieved = self.retrieve_value(call, wanted.column, wanted.out, &options, from_copy)?;
+        wanted.status = retrieved.status;
+        wanted.length = retrieved.length;
+        wanted.found = retrieved.column;
+        Ok(())
     }
 
-    fn matching_instance(
+    /// Several columns, one after the other, until one fails.
+    pub(super) fn retrieve_columns(
         &mut self,
-        call: &SessionCallGuard<'_>,
-        plan: &Arc<TablePlan>,
-        index: &PlanIndex,
-    ) -> Result<u32> {
-        let tree = plan.long_values();
-        let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
-        values.hidden = hidden_edits(self.prepared.as_ref());
-        let row = RecordView::parse(self.row.data(), plan.page_size)?;
-        let mut key = Vec::new();
-        let mut instance = 1;
-        while index
-            .keys
-            .key_of_instance(plan.table(), &row, instance as usize, &mut values, &mut key)?
-            .is_some()
-        {
-            if key == self.entry.key() {
-                return Ok(instance);
+        call: &mut SessionCallGuard<'_>,
+        columns: &mut [ColumnRead<'_>],
+    ) -> Result<TableStatus> {
+        if self.plan.sorted {
+            self.check_on_row(call)?;
+        }
+        let mut status = TableStatus::Done;
+        for column in columns {
+            self.retrieve_one_of(call, column)?;
+            if column.status == TableStatus::Truncated {
+                status = TableStatus::Truncated;
             }
-            instance += 1;
         }
-        if index.keys.is_substring() {
-            return Ok(1);
-        }
-        let what = "an entry that its row does not give";
-        Err(TableError::refused(what, JetError::SECONDARY_INDEX_CORRUPTED))
+        Ok(status)
     }
 
     /// Number of values of a column; of all tagged columns when `id` is 0.

@@ -12,8 +12,17 @@ use super::tree::{Place, Reads};
 use crate::session::SessionCallGuard;
 
 impl Cursor {
-    /// Makes a search key, segment by segment.
+    /// Makes a search key, segment by segment. A range that is in force ends at it from now on.
     pub(super) fn make_key(&mut self, data: &[u8], flags: KeyFlags) -> Result<()> {
+        let made = self.make_search_key(data, flags);
+        if let Some(range) = &mut self.range {
+            range.key.clear();
+            range.key.extend_from_slice(self.search_key.key());
+        }
+        made
+    }
+
+    fn make_search_key(&mut self, data: &[u8], flags: KeyFlags) -> Result<()> {
         let index = match self.index {
             Some(place) => self.plan.secondary.get(place),
             None => self.plan.primary.as_ref(),
@@ -43,8 +52,7 @@ impl Cursor {
             return Err(TableError::KeyNotMade);
         }
         self.cancel_for_move(call)?;
-        self.range = None;
-        self.keeps_row = false;
+        self.forget_range();
         let mut key = replaced(std::mem::take(&mut self.key_buffer), self.search_key.key());
         self.search_key.reset();
         let outcome = if self.plan.sorted {
@@ -63,41 +71,39 @@ impl Cursor {
         flags: SeekFlags,
     ) -> Result<TableStatus> {
         let not_equal = |equal: bool| if equal { TableStatus::Done } else { TableStatus::SeekNotEqual };
-        if flags.contains(SeekFlags::LESS) || flags.contains(SeekFlags::LESS_OR_EQUAL) {
-            if !flags.contains(SeekFlags::LESS)
+        if flags.intersects(SeekFlags::LESS | SeekFlags::LESS_OR_EQUAL) {
+            let less = flags.contains(SeekFlags::LESS);
+            if !less
                 && self.seek_place(call, key, &[], SeekHow::AtLeast)?
                 && self.current_key() == *key
+                && self.passes_equal(call, key)?
             {
                 return Ok(TableStatus::Done);
             }
-            if self.seek_place(call, key, &[], SeekHow::Below)? {
-                return Ok(not_equal(flags.contains(SeekFlags::LESS)));
+            if self.seek_place(call, key, &[], SeekHow::Below)? && self.pass_backwards(call)? {
+                return Ok(not_equal(less));
             }
-            self.location = Location::BeforeFirst;
-            return Err(TableError::RecordNotFound);
+            return Err(self.miss(call, key, Location::BeforeFirst)?);
         }
         if flags.contains(SeekFlags::GREATER_OR_EQUAL) {
-            if self.seek_place(call, key, &[], SeekHow::AtLeast)? {
+            if self.seek_place(call, key, &[], SeekHow::AtLeast)? && self.pass_forwards(call)? {
                 return Ok(not_equal(self.current_key() == *key));
             }
-            self.location = Location::AfterLast;
-            return Err(TableError::RecordNotFound);
+            return Err(self.miss(call, key, Location::AfterLast)?);
         }
         if flags.contains(SeekFlags::GREATER) {
             // The lowest key above this one.
             key.push(0);
-            if self.seek_place(call, key, &[], SeekHow::AtLeast)? {
+            let found = self.seek_place(call, key, &[], SeekHow::AtLeast)? && self.pass_forwards(call)?;
+            key.pop();
+            if found {
                 return Ok(TableStatus::Done);
             }
-            self.location = Location::AfterLast;
-            return Err(TableError::RecordNotFound);
+            return Err(self.miss(call, key, Location::AfterLast)?);
         }
-        if !self.seek_place(call, key, &[], SeekHow::AtLeast)? || self.current_key() != *key {
-            let place = if self.index.is_some() { &mut self.entry } else { &mut self.row };
-            place.set(key, &[]);
-            self.fresh = None;
-            self.location = Location::OnKey;
-            return Err(TableError::RecordNotFound);
+        let found = self.seek_place(call, key, &[], SeekHow::AtLeast)? && self.current_key() == *key;
+        if !(found && self.passes_equal(call, key)?) {
+            return Err(self.stand_on_key(key));
         }
         if flags.contains(SeekFlags::CHECK_UNIQUENESS) && self.is_only_entry(call)? {
             return Ok(TableStatus::UniqueKey);
@@ -106,6 +112,33 @@ impl Cursor {
             self.range = Some(Range { key: key.clone(), inclusive: true, upper: true });
         }
         Ok(TableStatus::Done)
+    }
+
+    /// Whether the row that was found, or another one with its key, passes the filters.
+    fn passes_equal(&mut self, call: &SessionCallGuard<'_>, key: &[u8]) -> Result<bool> {
+        Ok(self.filters.is_empty() || self.pass_forwards(call)? && self.current_key() == key)
+    }
+
+    /// Stands where a row with the key would be.
+    fn stand_on_key(&mut self, key: &[u8]) -> TableError {
+        let place = if self.index.is_some() { &mut self.entry } else { &mut self.row };
+        place.set(key, &[]);
+        self.fresh = None;
+        self.stand(Location::OnKey);
+        TableError::RecordNotFound
+    }
+
+    /// Nothing was found in the direction of a seek: the cursor is at that end of the index; or where the key would be, when
+    /// there is no row at all from which a move could have come to the end.
+    #[doc(alias = "ErrBTDown")]
+    fn miss(&mut self, call: &SessionCallGuard<'_>, key: &[u8], end: Location) -> Result<TableError> {
+        let landed = self.seek_place(call, key, &[], SeekHow::AtLeast)?
+            || self.seek_place(call, &[], &[], SeekHow::Last)?;
+        if landed && self.passes_filters()? {
+            self.stand(end);
+            return Ok(TableError::RecordNotFound);
+        }
+        Ok(self.stand_on_key(key))
     }
 
     fn is_only_entry(&self, call: &SessionCallGuard<'_>) -> Result<bool> {
@@ -120,10 +153,11 @@ impl Cursor {
     pub(super) fn set_index_range(&mut self, call: &SessionCallGuard<'_>, flags: RangeFlags) -> Result<()> {
         // Sorted rows know no removal.
         if flags.contains(RangeFlags::REMOVE) && !self.plan.sorted {
-            if self.range.take().is_none() {
+            if self.range.is_none() {
                 let what = "there is no range to remove";
                 return Err(TableError::refused(what, JetError::INVALID_OPERATION));
             }
+            self.forget_range();
             return Ok(());
         }
         if self.current_index().is_none() {
@@ -138,23 +172,9 @@ impl Cursor {
             upper: flags.contains(RangeFlags::UPPER_LIMIT),
         });
         self.search_key.reset();
-        let result = match self.settle(call) {
-            Ok(()) if self.location == Location::OnRow => {
-                let checked = self.check_range(call);
-                // The row stays, if its entry does not.
-                self.keeps_row = checked.is_err() && self.index.is_some();
-                checked
-            }
-            Ok(()) if self.location == Location::OnKey => {
-                let upper = flags.contains(RangeFlags::UPPER_LIMIT);
-                self.location = if upper { Location::AfterLast } else { Location::BeforeFirst };
-                Err(TableError::NoCurrentRecord)
-            }
-            Ok(()) => Err(TableError::NoCurrentRecord),
-            Err(error) => Err(error),
-        };
+        let result = self.check_has_place(call).and_then(|()| self.check_range(call));
         if flags.contains(RangeFlags::INSTANT_DURATION) {
-            self.range = None;
+            self.forget_range();
         }
         result
     }
@@ -162,16 +182,12 @@ impl Cursor {
     /// Takes the range away and forgets the search key: the cursor goes elsewhere.
     pub(super) fn reset_for_goto(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
         self.cancel_for_move(call)?;
-        self.range = None;
+        self.forget_range();
         self.search_key.reset();
         Ok(())
     }
 
-    pub(super) fn set_current_index(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        name: Option<&str>,
-    ) -> Result<()> {
+    pub(super) fn set_current_index(&mut self, name: Option<&str>) -> Result<()> {
         let name = name.filter(|name| !name.is_empty());
         let table = self.plan.table();
         let is_named = |index: &PlanIndex| {
@@ -192,9 +208,35 @@ impl Cursor {
         if wanted == self.index {
             return Ok(());
         }
-        self.cancel_for_move(call)?;
         self.go_through(wanted);
         Ok(())
+    }
+
+    /// Range and search key of the index that becomes the current one.
+    pub(super) fn change_parked(&mut self, wanted: Option<usize>) {
+        match (self.index, wanted) {
+            (None, Some(_)) => {
+                self.parked.range = self.range.take();
+                self.parked.key = self.search_key.key().to_vec();
+                self.search_key.clear();
+            }
+            (Some(_), None) => {
+                self.range = self.parked.range.take();
+                let mut key = std::mem::take(&mut self.parked.key);
+                for (byte, over) in key.iter_mut().zip(self.search_key.key()) {
+                    *byte = *over;
+                }
+                self.search_key.leave(&key);
+                if let Some(range) = &mut self.range {
+                    range.key = key;
+                }
+            }
+            // The other index goes on with the buffer of this one.
+            _ => {
+                self.range = None;
+                self.search_key.reset();
+            }
+        }
     }
 
     /// Goes to a row by its bookmark, and to its entry in the current index: that of value number `instance`.
@@ -223,36 +265,30 @@ impl Cursor {
         }
         self.row = row;
         self.fresh = None;
-        self.location = Location::OnRow;
+        if self.index.is_none() {
+            self.location = Location::OnRow;
+        }
+        self.row_location = Location::OnRow;
         let Some(index) = self.index.and_then(|place| plan.secondary.get(place)) else { return Ok(()) };
         let mut key = std::mem::take(&mut self.key_buffer);
         // Only an index of several values of one column has entries to choose from.
         let instance = if index.keys.is_single() { 1 } else { instance };
-        let found = self.entry_key(call, index, instance, &mut key);
-        let outcome = match found {
+        let outcome = match self.entry_key(call, index, instance, &mut key) {
             Ok(true) => {
-                let mut entry = std::mem::take(&mut self.entry);
-                let reads = Reads { trees: call.trees(), state: call.state()? };
+                // Whether the entry is there is seen when somebody asks for it.
+                self.note_navigation();
                 let data = if index.tree.is_unique() { &[][..] } else { bookmark };
-                let there = index.tree.seek(&reads, &key, data, SeekHow::AtLeast, &mut entry)?
-                    && entry.key() == key
-                    && entry.data() == bookmark;
-                self.entry = entry;
-                if there {
-                    Ok(())
-                } else {
-                    self.leave_entry(Location::BeforeFirst);
-                    Err(TableError::NoCurrentRecord)
-                }
+                self.entry.set(&key, data);
+                let reads = Reads { trees: call.trees(), state: call.state()? };
+                index.tree.refresh(&reads, &mut self.entry)?;
+                self.location = Location::OnRow;
+                Ok(())
             }
             Ok(false) => {
                 self.leave_entry(Location::BeforeFirst);
                 Err(TableError::NoCurrentRecord)
             }
-            Err(error) => {
-                self.leave_entry(Location::BeforeFirst);
-                Err(error)
-            }
+            Err(error) => Err(error),
         };
         self.key_buffer = key;
         outcome
@@ -307,17 +343,21 @@ impl Cursor {
         }
         self.reset_for_goto(call)?;
         let data = if unique { &[][..] } else { bookmark };
-        self.entry.set(key, data);
-        self.fresh = None;
+        let mut entry = Place::default();
+        entry.set(key, data);
         let reads = Reads { trees: call.trees(), state: call.state()? };
-        if !index.tree.refresh(&reads, &mut self.entry)? {
-            self.entry.set(key, data);
-            self.location = if permit_virtual { Location::OnKey } else { Location::BeforeFirst };
-            self.keeps_row = false;
+        if !index.tree.refresh(&reads, &mut entry)? {
+            if permit_virtual {
+                self.entry.set(key, data);
+                self.fresh = None;
+                self.stand(Location::OnKey);
+            }
             return Err(TableError::RecordDeleted);
         }
+        self.entry = entry;
         self.row.set(self.entry.data(), &[]);
-        self.location = Location::OnRow;
+        self.fresh = None;
+        self.stand(Location::OnRow);
         if unique && !bookmark.is_empty() && self.entry.data() != bookmark {
             return Err(TableError::RecordDeleted);
         }

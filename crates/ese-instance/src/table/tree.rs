@@ -77,7 +77,17 @@ impl RowTree {
 
     /// Reads the node at the place again. False when it is gone.
     pub(super) fn refresh(&self, reads: &Reads<'_>, place: &mut Place) -> Result<bool> {
-        Ok(reads.trees.refresh(reads.state, &self.0, &mut place.spot)?)
+        if self.is_unique() {
+            return Ok(reads.trees.refresh(reads.state, &self.0, &mut place.spot)?);
+        }
+        // The data are a part of the bookmark: they are wanted when the node is gone, too.
+        let data = place.data().to_vec();
+        let there = reads.trees.refresh(reads.state, &self.0, &mut place.spot)?;
+        if !there {
+            let key = std::mem::take(&mut place.spot.key);
+            place.set(&key, &data);
+        }
+        Ok(there)
     }
 
     /// The data of the node with this key.

@@ -12,8 +12,8 @@ impl Table {
     #[doc(alias = "JetGetBookmark")]
     pub fn bookmark(&mut self) -> Result<Vec<u8>> {
         self.allow(TableCall::Bookmark)?;
-        self.call(|cursor, call| {
-            cursor.check_was_on_row(call)?;
+        self.call(|cursor, _| {
+            cursor.check_was_on_row()?;
             Ok(cursor.bookmark_here())
         })
     }
@@ -26,7 +26,7 @@ impl Table {
     #[doc(alias = "JetGotoBookmark")]
     pub fn goto_bookmark(&mut self, bookmark: &[u8]) -> Result<()> {
         self.allow(TableCall::Bookmark)?;
-        self.go(|cursor, call| cursor.goto_bookmark(call, bookmark, 1))
+        self.call(|cursor, call| cursor.goto_bookmark(call, bookmark, 1))
     }
 
     /// Key and bookmark of the current entry of a secondary index.
@@ -40,10 +40,7 @@ impl Table {
             if cursor.index.is_none() {
                 return Err(TableError::NoCurrentIndex);
             }
-            cursor.check_on_entry(call)?;
-            if !cursor.at_place(call, |tree, reads, place| tree.refresh(reads, place))? {
-                return Err(TableError::RecordDeleted);
-            }
+            cursor.read_entry(call)?;
             Ok((cursor.entry.key().to_vec(), cursor.entry.data().to_vec()))
         })
     }
@@ -62,7 +59,7 @@ impl Table {
         permit_virtual: bool,
     ) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
-        self.go(|cursor, call| cursor.goto_entry(call, key, bookmark, permit_virtual))
+        self.call(|cursor, call| cursor.goto_entry(call, key, bookmark, permit_virtual))
     }
 
     /// The key of the current row in the current index.
@@ -77,7 +74,7 @@ impl Table {
             return Ok(Vec::new());
         }
         self.call(|cursor, call| {
-            cursor.check_on_entry(call)?;
+            cursor.read_entry(call)?;
             cursor.key_here(call)
         })
     }

@@ -28,14 +28,14 @@ impl Table {
     pub fn set_current_index(&mut self, name: Option<&str>) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
+            cursor.check_unfiltered()?;
             cursor.cancel_for_move(call)?;
-            if let Err(error) = cursor.set_current_index(call, name) {
+            if let Err(error) = cursor.set_current_index(name) {
                 // The order before is gone, unless it is that of the rows.
-                cursor.set_current_index(call, None)?;
+                cursor.set_current_index(None)?;
                 return Err(error);
             }
-            cursor.location = Location::First;
-            cursor.keeps_row = false;
+            cursor.stand(Location::First);
             Ok(())
         })
     }
@@ -52,19 +52,13 @@ impl Table {
     pub fn set_current_index_no_move(&mut self, name: Option<&str>, instance: u32) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
         self.call(|cursor, call| {
-            cursor.cancel_for_move(call)?;
-            if let Err(error) = cursor.check_was_on_row(call) {
-                if name.is_some_and(|name| !name.is_empty()) {
-                    cursor.set_current_index(call, name)?;
-                }
-                return Err(error);
-            }
+            cursor.check_unfiltered()?;
+            cursor.check_was_on_row()?;
             let bookmark = cursor.row.key().to_vec();
-            if let Err(error) = cursor.set_current_index(call, name) {
-                cursor.set_current_index(call, None)?;
+            if let Err(error) = cursor.set_current_index(name) {
+                cursor.set_current_index(None)?;
                 return Err(error);
             }
-            cursor.note_navigation();
             cursor.goto_bookmark(call, &bookmark, instance.max(1) as usize)
         })
     }

@@ -3,8 +3,8 @@
 use crate::table::error::Result;
 use crate::table::temporary::TableCall;
 use crate::table::{
-    EnumerateColumn, EnumerateFlags, EnumeratedColumn, RecordSize, RecordSizeFlags, RetrieveFlags,
-    RetrieveOptions, Retrieved, Table, TableStatus, retrieve,
+    ColumnRead, EnumerateColumn, EnumerateFlags, EnumeratedColumn, RecordSize, RecordSizeFlags,
+    RetrieveFlags, RetrieveOptions, Retrieved, Table, TableStatus, retrieve,
 };
 
 impl Table {
@@ -14,7 +14,6 @@ impl Table {
     /// `NoCurrentRecord`, `RecordDeleted`; `ColumnNotFound`, `BadColumnId`; `Refused` for options that do not go together;
     /// damaged rows and long values.
     #[doc(alias = "JetRetrieveColumn")]
-    #[doc(alias = "JetRetrieveColumns")]
     pub fn retrieve_column(
         &mut self,
         column: u32,
@@ -24,6 +23,16 @@ impl Table {
         self.allow(TableCall::Read)?;
         let options = options.into();
         self.call(|cursor, call| retrieve::reading(call, |call| cursor.retrieve(call, column, out, &options)))
+    }
+
+    /// Reads several columns, one after the other. `Truncated` when one of them was.
+    ///
+    /// # Errors
+    /// As [`retrieve_column`](Self::retrieve_column), with the first that fails; what was read before stays.
+    #[doc(alias = "JetRetrieveColumns")]
+    pub fn retrieve_columns(&mut self, columns: &mut [ColumnRead<'_>]) -> Result<TableStatus> {
+        self.allow(TableCall::Read)?;
+        self.call(|cursor, call| retrieve::reading(call, |call| cursor.retrieve_columns(call, columns)))
     }
 
     /// A column's whole value; `None` for null.
@@ -66,7 +75,8 @@ impl Table {
     }
 
     /// The columns of a row: all of them when `columns` is empty. Of values that are stored apart at most `most` bytes are
-    /// read.
+    /// read. A listed column that the table does not have has the error as its status; the original's call returns the first
+    /// such error, and the columns all the same.
     ///
     /// # Errors
     /// As [`retrieve_column`](Self::retrieve_column).

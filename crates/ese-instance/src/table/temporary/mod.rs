@@ -200,7 +200,7 @@ impl Table {
             state.permit = None;
         }
         let mut cursor = Cursor::new(table.plan(page_size, true));
-        cursor.location = Location::BeforeFirst;
+        cursor.stand(Location::BeforeFirst);
         let temporary = table.open();
         call.add_temporary(&temporary);
         drop(call);
@@ -251,7 +251,7 @@ impl Table {
             }
         }
         let on_first = table.phase() == Phase::Sorted && !forwards;
-        self.cursor.location = if on_first { Location::First } else { Location::BeforeFirst };
+        self.cursor.stand(if on_first { Location::First } else { Location::BeforeFirst });
         Ok(())
     }
 
