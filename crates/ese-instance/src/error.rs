@@ -12,6 +12,7 @@ use crate::backup_gate::{BackupInProgress, BackupOccupant};
 use crate::builder::BuilderError;
 use crate::call_error::CallError;
 use crate::catalog::CatalogError;
+use crate::compact::CompactError;
 use crate::database::SpaceError;
 use crate::parameter::ParameterError;
 use crate::recovery::RecoveryError;
@@ -36,6 +37,9 @@ pub enum InstanceError {
     /// A log that cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A database cannot be copied.
+    #[error(transparent)]
+    Compact(Box<CompactError>),
     /// A header that cannot be used.
     #[error("{}: {error}", path.display())]
     Header {
@@ -348,6 +352,7 @@ impl InstanceError {
             Self::Mode(e) => e.jet_error(),
             Self::Parameter(e) => e.jet_error(),
             Self::Io(e) => storage_jet_error(e),
+            Self::Compact(e) => e.jet_error(),
             Self::Log(e) => e.jet_error(),
             Self::Header { error, .. } => error.jet_error(),
             Self::Space { error, .. } => error.jet_error(),

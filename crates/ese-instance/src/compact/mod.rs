@@ -116,7 +116,6 @@ pub struct CompactReport {
 /// # Errors
 /// [`CompactError::Exists`]; [`CompactError::Source`] for a source that is not clean or cannot be read; others when a page
 /// cannot be read or written, or the watcher stops it.
-#[doc(alias = "JetCompact")]
 pub fn compact_database(
     storage: &dyn Storage,
     source: &Path,

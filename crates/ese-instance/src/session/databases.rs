@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Session, SessionCallGuard};
+use crate::compact::{CompactError, CompactOptions, CompactProgress, CompactReport, compact_opened};
 use crate::creation::CreateOptions;
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
-use crate::instance::AttachOptions;
+use crate::instance::{AttachOptions, absolute_path};
 use crate::open_database::Database;
-use crate::state::SessionCall;
+use crate::reader::{DatabaseReader, DirtyPolicy};
+use crate::state::{EntryError, SessionCall};
 
 impl Session {
     /// Creates a database and opens it. It is attached.
@@ -56,6 +58,46 @@ impl Session {
     pub fn detach_database(&self, path: &Path) -> Result<(), InstanceError> {
         self.shared.enter(SessionCall::WindingDown)?.check_no_transaction()?;
         self.instance().detach(path)
+    }
+
+    /// Copies an attached database, which nobody has open, into a new file without unused space, as
+    /// [`compact_database`](crate::compact_database) does. The new database is not attached, and nothing of it is logged.
+    ///
+    /// # Errors
+    /// Refused at the door; `InTransaction`; `DatabaseNotFound` for a source that is not attached; `DatabaseInUse`,
+    /// `DatabaseLocked`; `Compact` when there is a file at the destination, a page cannot be read or written, or the watcher
+    /// stops it.
+    #[doc(alias = "JetCompact")]
+    pub fn compact_database(
+        &self,
+        source: &Path,
+        destination: &Path,
+        progress: &dyn CompactProgress,
+    ) -> Result<CompactReport, InstanceError> {
+        self.shared.enter(SessionCall::Ordinary)?.check_no_transaction()?;
+        let source = self.open_database_exclusively(source)?;
+        let database = &source.attached;
+        let (trees, sessions) = self.instance().live().ok_or(EntryError::NotInitialized)?;
+        // A transaction goes on although its database was closed.
+        if sessions.all().iter().any(|session| session.has_changed(database.slot())) {
+            return Err(InstanceError::DatabaseInUse { path: database.path().to_path_buf() });
+        }
+        if !database.is_read_only() {
+            trees.clean_versions(usize::MAX)?;
+            trees.flush(database.slot())?;
+        }
+        let environment = self.instance().environment();
+        let options = CompactOptions {
+            clock: Arc::clone(&environment.clock),
+            randomness: Arc::clone(&environment.randomness),
+            ..CompactOptions::default()
+        };
+        let failed = |error: CompactError| InstanceError::Compact(Box::new(error));
+        // All of it is in the file, whatever the state in its header says.
+        let reader = DatabaseReader::from_file(database.file()?, DirtyPolicy::ReadAsItIs)
+            .map_err(|error| failed(error.into()))?;
+        compact_opened(&reader, &*environment.storage, &absolute_path(destination)?, &options, progress)
+            .map_err(failed)
     }
 
     /// Opens a database that is attached.

@@ -10,7 +10,7 @@ use ese_instance::{
     FindingSeverity, InitOptions, Instance, ParameterId, Session, Table, TableError, TableMode, TermMode,
     deep_verify,
 };
-use ese_io::{FixedClock, MemoryStorage, SeededRandomness, Storage};
+use ese_io::{MemoryStorage, Storage};
 
 pub const DATABASE: &str = "/db/rows.edb";
 
@@ -75,13 +75,8 @@ impl Bed {
         threads: bool,
         set: impl Fn(&Instance),
     ) -> (Engine, Instance, Session) {
-        let engine = Engine::new(Environment {
-            storage: Arc::new(storage.clone()),
-            clock: Arc::new(FixedClock::new(1_795_353_522_574)),
-            randomness: Arc::new(SeededRandomness::new(7)),
-            events: None,
-            threads,
-        });
+        let environment = Environment::repeatable(Arc::new(storage.clone()), 1_795_353_522_574, 7);
+        let engine = Engine::new(Environment { threads, ..environment });
         let instance = engine.create_instance("rows").unwrap();
         for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
             instance.set_parameter(id, "/db").unwrap();
