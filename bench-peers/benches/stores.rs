@@ -1,7 +1,8 @@
 //! Durable commits from one and eight threads, bulk insert, point reads and a scan: the engine beside redb and SQLite.
 //!
 //! Targets: durable commits at least as fast as both, the others at least as fast as redb. The stores take turns, another
-//! one begins each round; every part of a round works on new databases or on the rows that the part before it left.
+//! one begins each round; every part of a round works on new databases or on the rows that the part before it left. Reads and
+//! scan are done twice: right after the bulk, while a store may still be writing its pages, and after it was opened again.
 #![allow(missing_docs)]
 
 use std::path::Path;
@@ -29,12 +30,14 @@ const STORES: [(&str, Open); 3] = [
     ("SQLite, WAL", |directory| Ok(Box::new(SqliteStore::create(directory, CACHE)?))),
 ];
 
-const PARTS: [(&str, u64); 5] = [
+const PARTS: [(&str, u64); 7] = [
     ("durable commits, 1 thread", COMMITS),
     ("durable commits, 8 threads", COMMITS),
     ("bulk insert", BULK_ROWS),
     ("point reads", READS as u64),
     ("scan", BULK_ROWS),
+    ("point reads, opened again", READS as u64),
+    ("scan, opened again", BULK_ROWS),
 ];
 
 fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
@@ -53,8 +56,8 @@ fn scattered(count: usize) -> Vec<u64> {
 }
 
 fn round(open: Open, directory: &Path) -> Result<Vec<Duration>> {
-    let store = open(directory)?;
-    let store = store.as_ref();
+    let owned = open(directory)?;
+    let store = owned.as_ref();
     let one: Vec<u64> = (FIRST_DURABLE..FIRST_DURABLE + COMMITS).collect();
     let single = timed(|| store.insert_durably(&one))?;
     let many = timed(|| {
@@ -73,9 +76,15 @@ fn round(open: Open, directory: &Path) -> Result<Vec<Duration>> {
     })?;
     let bulk = timed(|| store.insert_bulk(0..BULK_ROWS))?;
     let keys = scattered(READS);
-    let reads = timed(|| check(store.read(&keys)?, READS as u64))?;
-    let scan = timed(|| check(store.scan()?, BULK_ROWS + 2 * COMMITS))?;
-    Ok(vec![single, many, bulk, reads, scan])
+    let read = |store: &dyn Store| timed(|| check(store.read(&keys)?, READS as u64));
+    let look = |store: &dyn Store| timed(|| check(store.scan()?, BULK_ROWS + 2 * COMMITS));
+    let (reads, scan) = (read(store)?, look(store)?);
+    // Once more when nothing is left to be written, and all of it has been read once.
+    let owned = owned.reopen()?;
+    let store = owned.as_ref();
+    look(store)?;
+    read(store)?;
+    Ok(vec![single, many, bulk, reads, scan, read(store)?, look(store)?])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]

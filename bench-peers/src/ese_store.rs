@@ -6,6 +6,7 @@ use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, Database, Engine, Environment, IndexSpec, InitOptions, Instance,
     ParameterId, PrepareKind, RetrieveFlags, SeekFlags, Session, SetFlags, Table, TableMode, TableSpec,
+    TermMode,
 };
 
 use crate::{ROW_LEN, Result, Store, row};
@@ -16,6 +17,27 @@ const PAGE_SIZE: usize = 8192;
 pub struct EseStore {
     instance: Instance,
     path: PathBuf,
+    directory: PathBuf,
+    cache_bytes: usize,
+}
+
+/// An instance with its files in `directory`.
+fn start(directory: &Path, cache_bytes: usize) -> Result<Instance> {
+    let instance = Engine::new(Environment::system()).create_instance("bench")?;
+    for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
+        instance.set_parameter(id, directory.to_string_lossy().as_ref())?;
+    }
+    for (id, value) in [
+        (ParameterId::DATABASE_PAGE_SIZE, PAGE_SIZE),
+        (ParameterId::CACHE_SIZE_MAX, cache_bytes / PAGE_SIZE),
+        // A transaction of a million rows has a million versions.
+        (ParameterId::MAX_VER_PAGES, 1 << 14),
+        (ParameterId::CIRCULAR_LOG, 1),
+    ] {
+        instance.set_parameter(id, u32::try_from(value)?)?;
+    }
+    instance.initialize(InitOptions::default())?;
+    Ok(instance)
 }
 
 impl EseStore {
@@ -24,20 +46,7 @@ impl EseStore {
     /// # Errors
     /// What the engine answers.
     pub fn create(directory: &Path, cache_bytes: usize) -> Result<Self> {
-        let instance = Engine::new(Environment::system()).create_instance("bench")?;
-        for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
-            instance.set_parameter(id, directory.to_string_lossy().as_ref())?;
-        }
-        for (id, value) in [
-            (ParameterId::DATABASE_PAGE_SIZE, PAGE_SIZE),
-            (ParameterId::CACHE_SIZE_MAX, cache_bytes / PAGE_SIZE),
-            // A transaction of a million rows has a million versions.
-            (ParameterId::MAX_VER_PAGES, 1 << 14),
-            (ParameterId::CIRCULAR_LOG, 1),
-        ] {
-            instance.set_parameter(id, u32::try_from(value)?)?;
-        }
-        instance.initialize(InitOptions::default())?;
+        let instance = start(directory, cache_bytes)?;
         let path = directory.join("rows.edb");
         let session = instance.begin_session()?;
         let database = session.create_database(&path, &CreateOptions::default())?;
@@ -47,7 +56,7 @@ impl EseStore {
                 .column(ColumnSpec::variable("Value", ColumnKind::BINARY, 255))
                 .index(IndexSpec::new("ByKey").ascending("Key").primary()),
         )?;
-        Ok(Self { instance, path })
+        Ok(Self { instance, path, directory: directory.to_owned(), cache_bytes })
     }
 
     fn open(&self) -> Result<Cursor> {
@@ -130,5 +139,14 @@ impl Store for EseStore {
         }
         cursor.session.commit(CommitMode::Lazy)?;
         Ok(bytes)
+    }
+
+    fn reopen(self: Box<Self>) -> Result<Box<dyn Store>> {
+        let Self { instance, path, directory, cache_bytes } = *self;
+        instance.terminate(TermMode::Complete)?;
+        drop(instance);
+        let instance = start(&directory, cache_bytes)?;
+        instance.begin_session()?.attach_database(&path)?;
+        Ok(Box::new(Self { instance, path, directory, cache_bytes }))
     }
 }

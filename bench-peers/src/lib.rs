@@ -54,4 +54,10 @@ pub trait Store: Sync {
     /// # Errors
     /// What the store answers.
     fn scan(&self) -> Result<u64>;
+
+    /// Closes the store, so that its file has everything, and opens it again.
+    ///
+    /// # Errors
+    /// What the store answers.
+    fn reopen(self: Box<Self>) -> Result<Box<dyn Store>>;
 }

@@ -1,6 +1,6 @@
 //! redb.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -11,6 +11,8 @@ const ROWS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("rows");
 /// A redb database with one table.
 pub struct RedbStore {
     database: Database,
+    path: PathBuf,
+    cache_bytes: usize,
 }
 
 impl RedbStore {
@@ -19,11 +21,12 @@ impl RedbStore {
     /// # Errors
     /// What redb answers.
     pub fn create(directory: &Path, cache_bytes: usize) -> Result<Self> {
-        let database = Database::builder().set_cache_size(cache_bytes).create(directory.join("rows.redb"))?;
+        let path = directory.join("rows.redb");
+        let database = Database::builder().set_cache_size(cache_bytes).create(&path)?;
         let transaction = database.begin_write()?;
         transaction.open_table(ROWS)?;
         transaction.commit()?;
-        Ok(Self { database })
+        Ok(Self { database, path, cache_bytes })
     }
 }
 
@@ -66,5 +69,12 @@ impl Store for RedbStore {
             bytes += std::hint::black_box(entry?.1.value()).len() as u64;
         }
         Ok(bytes)
+    }
+
+    fn reopen(self: Box<Self>) -> Result<Box<dyn Store>> {
+        let Self { database, path, cache_bytes } = *self;
+        drop(database);
+        let database = Database::builder().set_cache_size(cache_bytes).open(&path)?;
+        Ok(Box::new(Self { database, path, cache_bytes }))
     }
 }
