@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use ese_format::{ColumnKind, JetError, RecordEditError, RecordView, TaggedFlags, TaggedTarget, TaggedValue};
+use ese_format::{
+    ColumnKind, JetError, RecordBuffer, RecordEditError, RecordView, TaggedFlags, TaggedTarget, TaggedValue,
+};
 
 use super::cursor::Cursor;
 use super::error::{Result, TableError, TableStatus};
@@ -125,8 +127,7 @@ impl Cursor {
                 return Err(TableError::refused(what, JetError::INVALID_BUFFER_SIZE));
             }
         }
-        let plan = Arc::clone(&self.plan);
-        let (place, column) = plan.column(id)?;
+        let (place, column) = self.plan.column(id)?;
         if column.id.is_fixed() {
             let is_version = column.flags.contains(ColumnFlags::VERSION);
             let is_numbered = column.flags.contains(ColumnFlags::AUTO_INCREMENT);
@@ -136,10 +137,24 @@ impl Cursor {
                 return Err(column_error(column, what, JetError::INVALID_COLUMN_TYPE));
             }
         }
+        let value = (!data.is_empty() || flags.contains(SetFlags::ZERO_LENGTH)).then_some(data);
+        if !column.id.is_tagged() && !column.kind.is_long_value() {
+            match set_untagged(&self.plan, &mut self.copy, column, value) {
+                // Values that may go elsewhere make room.
+                Err(error) if is_too_big(&error) => {}
+                done => {
+                    if let (Ok(_), Some(prepared)) = (&done, &mut self.prepared) {
+                        prepared.mark(place);
+                    }
+                    return done;
+                }
+            }
+        }
+        let plan = Arc::clone(&self.plan);
+        let (place, column) = plan.column(id)?;
         if column.kind.is_long_value() {
             return self.set_long(call, database, &plan, place, column, data, options);
         }
-        let value = (!data.is_empty() || flags.contains(SetFlags::ZERO_LENGTH)).then_some(data);
         let mut threshold = plan.page_size.len();
         loop {
             match self.set_short(call, &plan, place, column, value, options) {
@@ -170,53 +185,16 @@ impl Cursor {
         value: Option<&[u8]>,
         options: &SetOptions,
     ) -> Result<TableStatus> {
-        let not_null = column.flags.contains(ColumnFlags::NOT_NULL);
-        let null = || column_error(column, "must not be null", JetError::NULL_INVALID);
-        let size = |what| column_error(column, what, JetError::INVALID_BUFFER_SIZE);
-        if column.id.is_fixed() {
-            let Some(value) = value.filter(|value| !value.is_empty()) else {
-                if not_null {
-                    return Err(null());
-                }
-                if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
-                    let what = "has to be set";
-                    return Err(column_error(column, what, JetError::AUTO_INCREMENT_NOT_SET));
-                }
-                self.copy.set_fixed(&**plan, column.id, None)?;
-                self.mark(place);
-                return Ok(TableStatus::Done);
-            };
-            let slot = column.slot_size();
-            let mut padded = Vec::new();
-            let bytes = if column.kind == ColumnKind::BIT && value.len() == 1 {
-                if value == [0] { &[0][..] } else { &[0xFF][..] }
-            } else if value.len() == slot {
-                value
-            } else if value.len() > slot || !column.kind.is_text_or_binary() {
-                return Err(size("the value has another size than the column"));
-            } else {
-                padded.extend_from_slice(value);
-                pad(&mut padded, column);
-                &padded
-            };
-            if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
-                check_number(plan, column, bytes)?;
-            }
-            self.copy.set_fixed(&**plan, column.id, Some(bytes))?;
+        if !column.id.is_tagged() {
+            let status = set_untagged(plan, &mut self.copy, column, value)?;
             self.mark(place);
-            return Ok(TableStatus::Done);
+            return Ok(status);
         }
-        if value.is_none() && not_null {
-            return Err(null());
+        let size = |what| column_error(column, what, JetError::INVALID_BUFFER_SIZE);
+        if value.is_none() && column.flags.contains(ColumnFlags::NOT_NULL) {
+            return Err(null_refused(column));
         }
         let most = column.max_size as usize;
-        if column.id.is_variable() {
-            let cut = value.map(|value| value.get(..most).filter(|_| most != 0).unwrap_or(value));
-            self.copy.set_variable(&**plan, column.id, cut)?;
-            self.mark(place);
-            let shortened = cut.map(<[u8]>::len) != value.map(<[u8]>::len);
-            return Ok(if shortened { TableStatus::ColumnMaxTruncated } else { TableStatus::Done });
-        }
         let target = plan.target(column);
         let bit;
         let value = match value {
@@ -313,6 +291,60 @@ impl Cursor {
         }
         Ok(())
     }
+}
+
+fn null_refused(column: &ColumnDefinition) -> TableError {
+    column_error(column, "must not be null", JetError::NULL_INVALID)
+}
+
+/// Sets a fixed or variable column of a row that is being prepared.
+fn set_untagged(
+    plan: &TablePlan,
+    row: &mut RecordBuffer,
+    column: &ColumnDefinition,
+    value: Option<&[u8]>,
+) -> Result<TableStatus> {
+    let not_null = column.flags.contains(ColumnFlags::NOT_NULL);
+    let size = |what| column_error(column, what, JetError::INVALID_BUFFER_SIZE);
+    if column.id.is_fixed() {
+        let Some(value) = value.filter(|value| !value.is_empty()) else {
+            if not_null {
+                return Err(null_refused(column));
+            }
+            if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
+                let what = "has to be set";
+                return Err(column_error(column, what, JetError::AUTO_INCREMENT_NOT_SET));
+            }
+            row.set_fixed(plan, column.id, None)?;
+            return Ok(TableStatus::Done);
+        };
+        let slot = column.slot_size();
+        let mut padded = Vec::new();
+        let bytes = if column.kind == ColumnKind::BIT && value.len() == 1 {
+            if value == [0] { &[0][..] } else { &[0xFF][..] }
+        } else if value.len() == slot {
+            value
+        } else if value.len() > slot || !column.kind.is_text_or_binary() {
+            return Err(size("the value has another size than the column"));
+        } else {
+            padded.extend_from_slice(value);
+            pad(&mut padded, column);
+            &padded
+        };
+        if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
+            check_number(plan, column, bytes)?;
+        }
+        row.set_fixed(plan, column.id, Some(bytes))?;
+        return Ok(TableStatus::Done);
+    }
+    if value.is_none() && not_null {
+        return Err(null_refused(column));
+    }
+    let most = column.max_size as usize;
+    let cut = value.map(|value| value.get(..most).filter(|_| most != 0).unwrap_or(value));
+    row.set_variable(plan, column.id, cut)?;
+    let shortened = cut.map(<[u8]>::len) != value.map(<[u8]>::len);
+    Ok(if shortened { TableStatus::ColumnMaxTruncated } else { TableStatus::Done })
 }
 
 /// A number that the application gives must be one that was given out.

@@ -10,7 +10,7 @@ use super::callbacks::TableEvent;
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::{LongValueEdit, LongValueWriter};
-use super::plan::{PlanIndex, TablePlan};
+use super::plan::PlanIndex;
 use super::write::long_values_of;
 use super::zero::ZeroCounter;
 use crate::catalog::ColumnFlags;
@@ -234,13 +234,13 @@ impl Cursor {
             created: Vec::new(),
             edits: Vec::new(),
         };
-        let plan = Arc::clone(&self.plan);
         match kind {
             PrepareKind::Insert => {
-                self.copy.load(&plan.default_row);
-                self.set_next_number(call, &plan, &mut prepared)?;
+                self.copy.load(&self.plan.default_row);
+                self.set_next_number(call, &mut prepared)?;
             }
             PrepareKind::InsertMustSetAutoIncrement => {
+                let plan = Arc::clone(&self.plan);
                 let illegal = || TableError::refused("no column to be numbered", JetError::ILLEGAL_OPERATION);
                 let column = plan.schema.auto_increment.and_then(|place| plan.table().columns.get(place));
                 if column.ok_or_else(illegal)?.flags.contains(ColumnFlags::DEFAULT) {
@@ -282,7 +282,7 @@ impl Cursor {
             prepared.original.extend_from_slice(self.row.data());
         }
         if matches!(kind, PrepareKind::InsertCopy | PrepareKind::InsertCopyDeleteOriginal) {
-            self.set_next_number(call, &plan, &mut prepared)?;
+            self.set_next_number(call, &mut prepared)?;
         }
         if let Some(link) = &self.link {
             link.prepared(Some(call.level()));
@@ -320,12 +320,8 @@ impl Cursor {
         gone_is_deleted(trees.read_lock(state, tree, self.row.key()).map_err(TableError::from))
     }
 
-    fn set_next_number(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        plan: &Arc<TablePlan>,
-        prepared: &mut Prepared,
-    ) -> Result<()> {
+    fn set_next_number(&mut self, call: &mut SessionCallGuard<'_>, prepared: &mut Prepared) -> Result<()> {
+        let plan = &self.plan;
         let Some(place) = plan.schema.auto_increment else { return Ok(()) };
         let Some(column) = plan.table().columns.get(place) else { return Ok(()) };
         let number = next_auto_increment(call, plan, true)?;

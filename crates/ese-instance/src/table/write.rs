@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ese_btree::live::{LiveError, SeekHow};
-use ese_format::{ColumnState, JetError, LongValueId, RecordView, TaggedValue};
+use ese_format::{ColumnState, JetError, LongValueId, RecordBuffer, RecordView, TaggedValue};
 
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
-use super::long_values::{LongValueEdit, LongValueWriter};
+use super::long_values::{LongValueBuffers, LongValueEdit, LongValueWriter};
 use super::plan::{PlanIndex, TablePlan};
 use super::tree::{Place, Reads};
 use super::update::{PrepareKind, Prepared, UpdateFlags, gone_is_deleted, nested};
@@ -23,26 +23,26 @@ impl Cursor {
         flags: UpdateFlags,
         bookmark: &mut Vec<u8>,
     ) -> Result<()> {
-        let plan = Arc::clone(&self.plan);
-        if flags.contains(UpdateFlags::NO_VERSION) && !call.created_table(&plan.schema.shared) {
+        if flags.contains(UpdateFlags::NO_VERSION) && !call.created_table(&self.plan.schema.shared) {
             let what = "rows of a table that is there already are versioned";
             return Err(TableError::refused(what, JetError::UPDATE_MUST_VERSION));
         }
-        if prepared.kind.takes_original() || !plan.secondary.is_empty() || call.level() == 0 {
-            return self.write_insert_in_level(call, &plan, prepared, bookmark);
+        if prepared.kind.takes_original() || !self.plan.secondary.is_empty() || call.level() == 0 {
+            return self.write_insert_in_level(call, prepared, bookmark);
         }
         // One node in one tree: no level of its own has to be begun and ended around several changes.
-        if !plan.temporary {
-            call.begin_update(&plan.schema)?;
+        if !self.plan.temporary {
+            call.begin_update(&self.plan.schema)?;
         }
-        let saved = self.complete_row(&plan, prepared)?;
-        let done = self.has_no_long_values().and_then(|alone| {
+        let (plan, copy, buffers) = (&self.plan, &mut self.copy, &mut self.buffers);
+        let saved = complete_row(plan, copy, prepared)?;
+        let done = has_no_long_values(copy).and_then(|alone| {
             if !alone {
                 return Ok(false);
             }
-            self.new_row_key(call, &plan, bookmark)?;
+            new_row_key(plan, copy, buffers, call, bookmark)?;
             let (trees, state) = call.parts()?;
-            plan.rows.insert_in_level(trees, state, bookmark, self.copy.bytes())?;
+            plan.rows.insert_in_level(trees, state, bookmark, copy.bytes())?;
             Ok(true)
         });
         if !matches!(done, Ok(true))
@@ -50,39 +50,17 @@ impl Cursor {
         {
             self.copy.load(&saved);
         }
-        if done? { Ok(()) } else { self.write_insert_in_level(call, &plan, prepared, bookmark) }
-    }
-
-    /// Whether the row being prepared refers to no long values.
-    fn has_no_long_values(&self) -> Result<bool> {
-        let view = self.copy.view()?;
-        Ok(view.tagged_count()? == 0 || long_values_of(&view)?.is_empty())
-    }
-
-    /// Looks whether the row being prepared may be a new one, and sets what the engine sets. Its bytes before that, if they
-    /// are others now.
-    fn complete_row(&mut self, plan: &Arc<TablePlan>, prepared: &Prepared) -> Result<Option<Vec<u8>>> {
-        check_nulls(plan, &self.copy.view()?)?;
-        if let Some(place) = plan.schema.version
-            && !prepared.is_marked(place)
-            && let Some(column) = plan.table().columns.get(place)
-        {
-            let saved = self.copy.bytes().to_vec();
-            let zeros = vec![0; column.slot_size()];
-            self.copy.set_fixed(&**plan, column.id, Some(&zeros))?;
-            return Ok(Some(saved));
-        }
-        Ok(None)
+        if done? { Ok(()) } else { self.write_insert_in_level(call, prepared, bookmark) }
     }
 
     /// Inserts a row with its entries in a transaction level of its own.
     fn write_insert_in_level(
         &mut self,
         call: &mut SessionCallGuard<'_>,
-        plan: &Arc<TablePlan>,
         prepared: &Prepared,
         bookmark: &mut Vec<u8>,
     ) -> Result<()> {
+        let plan = &Arc::clone(&self.plan);
         let mut saved = None;
         let done = nested(call, |call| {
             if !plan.temporary {
@@ -94,8 +72,8 @@ impl Cursor {
             } else {
                 Vec::new()
             };
-            saved = self.complete_row(plan, prepared)?;
-            self.new_row_key(call, plan, bookmark)?;
+            saved = complete_row(plan, &mut self.copy, prepared)?;
+            new_row_key(plan, &self.copy, &mut self.buffers, call, bookmark)?;
             self.share_long_values(call, plan, &kept, &prepared.created)?;
             let (trees, state) = call.parts()?;
             plan.rows.insert(trees, state, bookmark, self.copy.bytes())?;
@@ -114,29 +92,6 @@ impl Cursor {
             self.copy.load(&saved);
         }
         done
-    }
-
-    /// The key of the row being prepared: that of the primary index, or the next number.
-    fn new_row_key(
-        &mut self,
-        call: &mut SessionCallGuard<'_>,
-        plan: &Arc<TablePlan>,
-        bookmark: &mut Vec<u8>,
-    ) -> Result<()> {
-        let Some(index) = &plan.primary else {
-            let number = next_row_number(call, plan)?;
-            bookmark.clear();
-            bookmark.extend_from_slice(&number.to_be_bytes());
-            return Ok(());
-        };
-        let tree = plan.long_values();
-        let mut values = Self::values(&mut self.buffers, plan, tree.as_ref(), call)?;
-        let row = RecordView::parse(self.copy.bytes(), plan.page_size)?;
-        let nulls = index.keys.base_key(plan.table(), &row, &mut values, bookmark)?;
-        match nulls.map(|nulls| index.keys.judge_nulls(nulls)) {
-            Some(NullVerdict::Disallowed) => Err(null_key(plan, index)),
-            _ => Ok(()),
-        }
     }
 
     /// The keys of a row in a secondary index: of `row`, as it was before `hidden`, or of the one being prepared.
@@ -262,7 +217,7 @@ impl Cursor {
             };
             if let Some(primary) = plan.primary.as_ref().filter(|primary| affects(primary)) {
                 let mut key = Vec::new();
-                self.new_row_key(call, &plan, &mut key)?;
+                new_row_key(&plan, &self.copy, &mut self.buffers, call, &mut key)?;
                 if key != prepared.bookmark {
                     let what = "a replaced row keeps its primary key";
                     return Err(index_error(&plan, primary, what, JetError::RECORD_PRIMARY_CHANGED));
@@ -385,6 +340,53 @@ pub(super) fn check_nulls(plan: &TablePlan, row: &RecordView<'_>) -> Result<()> 
         return Err(TableError::Column { column: column.api_id(), what: "must not be null", error });
     }
     Ok(())
+}
+
+/// Whether a row refers to no long values.
+fn has_no_long_values(row: &RecordBuffer) -> Result<bool> {
+    let view = row.view()?;
+    Ok(view.tagged_count()? == 0 || long_values_of(&view)?.is_empty())
+}
+
+/// Looks whether the row being prepared may be a new one, and sets what the engine sets. Its bytes before that, if they are
+/// others now.
+fn complete_row(plan: &TablePlan, row: &mut RecordBuffer, prepared: &Prepared) -> Result<Option<Vec<u8>>> {
+    check_nulls(plan, &row.view()?)?;
+    if let Some(place) = plan.schema.version
+        && !prepared.is_marked(place)
+        && let Some(column) = plan.table().columns.get(place)
+    {
+        let saved = row.bytes().to_vec();
+        let zeros = vec![0; column.slot_size()];
+        row.set_fixed(plan, column.id, Some(&zeros))?;
+        return Ok(Some(saved));
+    }
+    Ok(None)
+}
+
+/// The key of a new row: that of the primary index, or the next number.
+fn new_row_key(
+    plan: &Arc<TablePlan>,
+    row: &RecordBuffer,
+    buffers: &mut LongValueBuffers,
+    call: &mut SessionCallGuard<'_>,
+    bookmark: &mut Vec<u8>,
+) -> Result<()> {
+    let Some(index) = &plan.primary else {
+        let number = next_row_number(call, plan)?;
+        bookmark.clear();
+        bookmark.extend_from_slice(&number.to_be_bytes());
+        return Ok(());
+    };
+    let row = RecordView::parse(row.bytes(), plan.page_size)?;
+    // Only tagged columns have values elsewhere.
+    let tree = if row.tagged_count()? == 0 { None } else { plan.long_values() };
+    let mut values = Cursor::values(buffers, plan, tree.as_ref(), call)?;
+    let nulls = index.keys.base_key(plan.table(), &row, &mut values, bookmark)?;
+    match nulls.map(|nulls| index.keys.judge_nulls(nulls)) {
+        Some(NullVerdict::Disallowed) => Err(null_key(plan, index)),
+        _ => Ok(()),
+    }
 }
 
 /// The long values that a row refers to.

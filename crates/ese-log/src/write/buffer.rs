@@ -22,12 +22,14 @@ pub(crate) struct LogBuffer {
     spanning: LogPosition,
     /// Bytes of the incomplete segment that are on disk already.
     written: usize,
-    /// Memory of an earlier flush, to be used again.
-    spare: Vec<u8>,
+    /// Memory of earlier flushes, to be used again.
+    spare: Vec<Vec<u8>>,
 }
 
-/// Memory that is kept for the next flush at most.
+/// Largest piece of memory that is kept for later flushes.
 const MOST_SPARE: usize = 8 << 20;
+/// How many pieces: one is filled and one written while a generation that was closed waits.
+const SPARES: usize = 2;
 
 /// What a flush writes: whole segments, then possibly an incomplete one, filled up with zeros.
 #[derive(Debug)]
@@ -57,15 +59,21 @@ impl LogBuffer {
 
     /// An empty buffer for the generation behind this one.
     pub(crate) fn next(&mut self, generation: u32, first: u16, file_segments: u16) -> Self {
-        let segments = std::mem::take(&mut self.spare);
-        Self { segments, ..Self::new(generation, first, file_segments) }
+        let mut spare = std::mem::take(&mut self.spare);
+        let segments = spare.pop().unwrap_or_default();
+        Self { segments, spare, ..Self::new(generation, first, file_segments) }
     }
 
     /// Takes the memory of a flush that was written.
     pub(crate) fn give_back(&mut self, mut memory: Vec<u8>) {
-        if memory.capacity() > self.spare.capacity() && memory.capacity() <= MOST_SPARE {
+        if (1..=MOST_SPARE).contains(&memory.capacity()) {
             memory.clear();
-            self.spare = memory;
+            self.spare.push(memory);
+            if self.spare.len() > SPARES {
+                // The smallest one goes.
+                self.spare.sort_unstable_by_key(Vec::capacity);
+                self.spare.swap_remove(0);
+            }
         }
     }
 
@@ -162,7 +170,7 @@ impl LogBuffer {
         if whole == 0 && !(partial && new_rest) {
             return None;
         }
-        let mut rest = std::mem::take(&mut self.spare);
+        let mut rest = self.spare.pop().unwrap_or_default();
         rest.extend_from_slice(self.segments.get(whole..).unwrap_or(&[]));
         let end = if partial || rest.is_empty() {
             self.tip()

@@ -55,6 +55,8 @@ pub(super) struct NextGeneration<'a> {
 struct Successor<'a> {
     attachments: &'a [AttachmentEntry],
     filled_soon: bool,
+    /// Memory of what was written of the closed generation, to be used again.
+    memory: Vec<u8>,
 }
 
 impl LogWriter {
@@ -147,8 +149,8 @@ impl LogWriter {
         buffer.log.close();
         let rest = buffer.log.take(true);
         let attachments = self.parts.environment.attachments(buffer.header.generation().next());
-        let kind = Successor { attachments: &attachments, filled_soon: false };
-        match self.next_generation(output, rest, buffer.header.clone(), &kind) {
+        let mut kind = Successor { attachments: &attachments, filled_soon: false, memory: Vec::new() };
+        match self.next_generation(output, rest, buffer.header.clone(), &mut kind) {
             Ok(header) => {
                 buffer.log = LogBuffer::new(header.generation().0, FIRST_SECTOR, header.file_sectors());
                 buffer.header = header;
@@ -194,12 +196,14 @@ impl LogWriter {
             // Others append while this is written.
             drop(buffer);
             let rest = closed.log.take(true);
-            let kind = Successor {
+            let mut kind = Successor {
                 attachments: &closed.attachments,
                 filled_soon: behind > self.parts.settings.buffer_bytes / 8,
+                memory: Vec::new(),
             };
-            let made = self.next_generation(output, rest, header, &kind);
+            let made = self.next_generation(output, rest, header, &mut kind);
             let mut buffer = self.buffer.lock();
+            buffer.log.give_back(kind.memory);
             match made {
                 Ok(header) => buffer.header = header,
                 Err(error) => return Err(self.take_down(&mut buffer, error)),
@@ -213,11 +217,11 @@ impl LogWriter {
         output: &mut Output,
         rest: Option<Flush>,
         closing: LogHeader,
-        kind: &Successor<'_>,
+        kind: &mut Successor<'_>,
     ) -> Result<LogHeader, LogError> {
         if let Some(flush) = rest {
             let end = flush.end;
-            output.file.write(flush)?;
+            kind.memory = output.file.write(flush)?;
             self.set_durable(end);
         }
         let parts = &self.parts;
