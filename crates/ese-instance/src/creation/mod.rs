@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ese_format::{
-    DatabaseHeader, DatabaseState, DbTime, EngineFormatSetting, EngineFormatVersion, LogGeneration,
-    LogPosition, ObjectId, PageNumber,
+    AttachmentEntry, DatabaseHeader, DatabaseState, DbTime, EngineFormatSetting, EngineFormatVersion,
+    LogGeneration, LogPosition, ObjectId, PageNumber,
 };
 use ese_io::{IoErrorKind, Lock, OpenMode, OpenOptions, parent_directory};
 use ese_log::record::{
@@ -26,6 +26,7 @@ use crate::database::{AttachKind, AttachedDatabase};
 use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::instance::Instance;
+use crate::log::Announcement;
 use crate::parameter::ParameterId;
 use crate::session::SessionCallGuard;
 use crate::state::SessionCall;
@@ -110,7 +111,7 @@ impl Instance {
         let format = self.new_format()?;
         let header = self.new_header(slot);
         let _hold = self.log().map(|log| log.hold_checkpoint());
-        let position = self.log_creation(call, &header, &path, slot, options)?;
+        let (position, _announced) = self.log_creation(call, &header, &path, slot, options)?;
         // The log says that the database is there: a file that cannot follow leaves the two apart.
         let largest = options.largest_page_count;
         self.make(call, &path, slot, header, position, format, largest)
@@ -151,8 +152,12 @@ impl Instance {
         path: &Path,
         slot: u8,
         options: &CreateOptions,
-    ) -> Result<LogPosition, InstanceError> {
-        let Some(log) = self.log() else { return Ok(LogPosition::NONE) };
+    ) -> Result<(LogPosition, Option<Announcement>), InstanceError> {
+        let Some(log) = self.log() else { return Ok((LogPosition::NONE, None)) };
+        let mut entry = AttachmentEntry::new(slot, &path.to_string_lossy());
+        entry.fixed.set_db_time(header.db_time());
+        entry.fixed.set_last_object_id(header.last_object_id());
+        entry.fixed.set_signature(header.signature());
         let path = crate::instance::logged_path(path);
         let record = Record::CreateDatabase(CreateDatabase {
             session: call.session.id,
@@ -164,7 +169,8 @@ impl Instance {
             version: Some(CreateDatabaseVersion { version: LOGGED_CREATION, update_major: 0 }),
             path: &path,
         });
-        log.append_and_fill(&record)
+        let (position, announced) = log.append_attachment(&record, slot, entry)?;
+        Ok((position, Some(announced)))
     }
 
     /// Everything behind the record.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use ese_btree::PageWriteGate;
 use ese_btree::live::{LiveTrees, SlotFacts};
-use ese_format::{DatabaseHeader, EngineFormatSetting, JetError, LogGeneration, LogPosition, PageNumber};
+use ese_format::{
+    AttachmentEntry, DatabaseHeader, EngineFormatSetting, JetError, LogGeneration, LogPosition, PageNumber,
+};
 use ese_io::{File, Lock, OpenMode, OpenOptions};
 use ese_log::record::{
     AttachDatabase, DatabaseRecordFlags, DatabaseSlot, DetachDatabase, Record, SessionId, SetDatabaseVersion,
@@ -235,7 +237,16 @@ impl Instance {
             flags: DatabaseRecordFlags::WIDE_PATH,
             path: &path,
         });
-        let position = log.append_and_fill(&record)?;
+        let mut entry = AttachmentEntry::new(slot, &file.path().to_string_lossy());
+        entry.fixed.set_db_time(header.db_time());
+        entry.fixed.set_last_object_id(header.last_object_id());
+        entry.fixed.set_signature(header.signature());
+        entry.fixed.set_consistent_position(if same_stream {
+            header.consistent_position()
+        } else {
+            LogPosition::NONE
+        });
+        let (position, _announced) = log.append_attachment(&record, slot, entry)?;
         apply_attach(
             &mut header,
             &AttachFacts {
@@ -260,7 +271,6 @@ impl Instance {
         database
             .write_header(self.environment().new_signature())
             .inspect_err(|e| self.set_fatal(ese_log::storage_jet_error(e)))?;
-        // The next record may be the first of a new generation, whose header names all that are attached.
         log.add_database(&database);
         if version.update_minor >= UPDATE_WITH_VERSION_RECORD && log.has_version_record() {
             log.append(&Record::SetDatabaseVersion(SetDatabaseVersion {

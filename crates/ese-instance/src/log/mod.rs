@@ -76,6 +76,18 @@ impl Drop for CheckpointHold {
     }
 }
 
+/// Has headers of new generations name a database whose attachment is in the log, until the log knows the database itself.
+pub(crate) struct Announcement {
+    state: Arc<StreamState>,
+    id: u8,
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        self.state.end_announcement(self.id);
+    }
+}
+
 impl fmt::Debug for InstanceLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InstanceLog").field("directory", &self.directory()).field("tip", &self.tip()).finish()
@@ -109,9 +121,33 @@ impl InstanceLog {
         Ok(position)
     }
 
+    /// Appends the record that creates or attaches the database with number `id`, completes its segment, and makes everything
+    /// durable. Whoever begins a generation behind the record finds the database announced, with `entry` and the record's
+    /// position; the announcement is to be dropped when the database was [added](Self::add_database).
+    ///
+    /// # Errors
+    /// `LogDown`, `Log`.
+    pub(crate) fn append_attachment(
+        &self,
+        record: &Record<'_>,
+        id: u8,
+        mut entry: AttachmentEntry,
+    ) -> Result<(LogPosition, Announcement), InstanceError> {
+        let mut batch = batch_of(record)?;
+        let announcement = Announcement { state: Arc::clone(&self.state), id };
+        // While nobody else can append: no generation begins between the record and this.
+        let announce = |position, _: &mut RecordBatch| {
+            entry.fixed.set_attach_position(position);
+            self.state.announce(entry);
+        };
+        let appended = self.writer.append_with(&mut batch, AppendOptions::default(), announce);
+        let position = appended.map_err(log_error)?.first;
+        self.writer.flush_and_complete().map_err(log_error)?;
+        Ok((position, announcement))
+    }
+
     fn append_with(&self, record: &Record<'_>, options: AppendOptions) -> Result<LogPosition, InstanceError> {
-        let mut batch = RecordBatch::of(record)
-            .map_err(|_| InstanceError::Unsupported { what: "a record with a path or text of 64 KiB" })?;
+        let mut batch = batch_of(record)?;
         Ok(self.writer.append(&mut batch, options).map_err(log_error)?.first)
     }
 
@@ -386,6 +422,11 @@ impl ChangeLog for InstanceLog {
     fn flush_to(&self, position: LogPosition) -> Result<(), LiveError> {
         Ok(self.writer.flush_to(position)?)
     }
+}
+
+fn batch_of(record: &Record<'_>) -> Result<RecordBatch, InstanceError> {
+    RecordBatch::of(record)
+        .map_err(|_| InstanceError::Unsupported { what: "a record with a path or text of 64 KiB" })
 }
 
 fn log_error(error: LogError) -> InstanceError {

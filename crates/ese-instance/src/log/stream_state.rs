@@ -24,6 +24,8 @@ pub(super) struct StreamState {
     environment: Environment,
     events: EventLog,
     databases: Mutex<Vec<Arc<AttachedDatabase>>>,
+    /// Databases whose record is in the log, and that are not among the others yet.
+    announced: Mutex<Vec<AttachmentEntry>>,
     checkpoint: Mutex<CheckpointState>,
     /// Lowest generation that a backup needs.
     backup_floor: Mutex<Option<LogGeneration>>,
@@ -63,6 +65,7 @@ impl StreamState {
             environment: environment.clone(),
             events: events.clone(),
             databases: Mutex::default(),
+            announced: Mutex::default(),
             checkpoint: Mutex::new(CheckpointState { file, checkpoint, written }),
             backup_floor: Mutex::new(None),
             low_on_space: AtomicBool::new(false),
@@ -78,6 +81,16 @@ impl StreamState {
         let mut databases = self.databases.lock();
         databases.retain(|d| d.id() != database.id());
         databases.push(Arc::clone(database));
+    }
+
+    /// Headers of new generations name a database that is not known by itself yet.
+    pub(super) fn announce(&self, entry: AttachmentEntry) {
+        self.announced.lock().push(entry);
+    }
+
+    /// The database with this id is known by itself, or will not be.
+    pub(super) fn end_announcement(&self, id: u8) {
+        self.announced.lock().retain(|entry| entry.fixed.database_id() != id);
     }
 
     pub(super) fn set_databases(&self, databases: Vec<Arc<AttachedDatabase>>) {
@@ -175,8 +188,12 @@ impl StreamState {
 impl LogEnvironment for StreamState {
     fn attachments(&self, generation: LogGeneration) -> Vec<AttachmentEntry> {
         let start = LogPosition::new(generation.0, 0, 0);
-        let databases = self.databases.lock();
-        let mut entries: Vec<_> = databases.iter().filter_map(|d| d.attachment_entry(start)).collect();
+        let mut entries: Vec<_> = self.announced.lock().clone();
+        entries.retain(|e| e.fixed.attach_position() < start);
+        for known in self.databases.lock().iter().filter_map(|d| d.attachment_entry(start)) {
+            entries.retain(|e| e.fixed.database_id() != known.fixed.database_id());
+            entries.push(known);
+        }
         entries.sort_by_key(|e| e.fixed.database_id());
         entries
     }
