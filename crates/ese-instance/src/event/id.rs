@@ -146,6 +146,7 @@ events! {
     (PAGE_NUMBER_MISMATCH, 475, DATABASE_PAGE, Error, "page number does not match", ["file", "page", "found"]),
     (PAGE_MISSING, 476, DATABASE_PAGE, Error, "page without data where data is expected", ["file", "page"]),
     (FILE_READ_ERROR, 481, GENERAL, Error, "reading a file failed", ["file", "offset", "error"]),
+    (FILE_WRITE_ERROR, 482, GENERAL, Error, "writing a file failed", ["file", "offset", "error"]),
     (LOG_DOWN, 492, LOGGING_RECOVERY, Error, "nothing can be logged any more", ["directory", "error"]),
     (READ_RETRIED, 493, LOGGING_RECOVERY, Error, "a read needed retries", ["file", "offset", "bytes", "failures", "seconds"]),
     (DATABASE_OF_LOGS_MISSING, 494, LOGGING_RECOVERY, Error, "database of the logs not found", ["database"]),

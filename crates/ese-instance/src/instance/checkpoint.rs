@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use ese_btree::live::LiveTrees;
+use ese_btree::PageCacheError;
+use ese_btree::live::{LiveError, LiveTrees};
 
 use super::Instance;
 use crate::background::{Signal, Worker};
 use crate::error::InstanceError;
+use crate::event::{EventId, EventLog};
 use crate::log::InstanceLog;
 use crate::state::InstanceState;
 
@@ -60,17 +62,23 @@ impl Instance {
         let (shared, ends) = (Arc::downgrade(&self.shared), Arc::clone(&signal));
         Worker::start("ese pages", &signal, move || {
             let Some(shared) = shared.upgrade() else { return false };
-            let (trees, log, depth) = {
+            let (trees, log, depth, events) = {
                 let running = shared.running.read();
                 let Some(running) = running.as_ref() else { return true };
                 let Some(log) = &running.log else { return false };
-                (Arc::clone(&running.trees), Arc::clone(log), running.checkpoint_depth)
+                (
+                    Arc::clone(&running.trees),
+                    Arc::clone(log),
+                    running.checkpoint_depth,
+                    running.events.clone(),
+                )
             };
             drop(shared);
             let done = move_on(&trees, &log, depth, &|| ends.has_ended());
             if let Err(error) = &done {
-                // Commits do it themselves from now on, and tell.
+                // Commits do it themselves from now on, and tell; whoever watches knows at once.
                 tracing::debug!(%error, "pages are not written in the background any more");
+                report_failed_write(&events, error);
             }
             done.is_ok()
         })
@@ -98,6 +106,17 @@ impl Instance {
         log.advance_checkpoint()?;
         Ok(more_versions || written == PAGES_AT_ONCE)
     }
+}
+
+/// Tells of a database file that could not be written. A log that could not has told of itself.
+fn report_failed_write(events: &EventLog, error: &InstanceError) {
+    let io = match error {
+        InstanceError::Io(io) | InstanceError::Live(LiveError::Cache(PageCacheError::Io(io))) => io,
+        _ => return,
+    };
+    let offset = io.offset.unwrap_or_default().to_string();
+    let number = error.jet_error().0.to_string();
+    events.report(EventId::FILE_WRITE_ERROR, [io.path.display().to_string(), offset, number]);
 }
 
 /// Writes pages that need the log from more than `depth` bytes behind the tip, and moves the checkpoint, unless `ends` says
