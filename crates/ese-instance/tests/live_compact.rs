@@ -52,7 +52,11 @@ fn number(table: &mut Table, column: &str) -> i32 {
 }
 
 fn compact(session: &Session, source: &str) -> Result<CompactReport, i32> {
-    let copied = session.compact_database(source.as_ref(), COPY.as_ref(), &NoCompactProgress);
+    compact_to(session, source, COPY)
+}
+
+fn compact_to(session: &Session, source: &str, destination: &str) -> Result<CompactReport, i32> {
+    let copied = session.compact_database(source.as_ref(), destination.as_ref(), &NoCompactProgress);
     copied.map_err(|error: InstanceError| error.jet_error().0)
 }
 
@@ -77,6 +81,10 @@ fn what_is_in_memory_is_copied() {
     assert_eq!(compact(&session, DATABASE), Err(-1202), "it is open");
     drop(database);
     assert_eq!(compact(&session, "/db/other.edb"), Err(-1203));
+    assert_eq!(compact(&session, ""), Err(-1217));
+    assert_eq!(compact_to(&session, DATABASE, ""), Err(-1217));
+    assert_eq!(compact_to(&session, DATABASE, DATABASE), Err(-1201));
+    assert_eq!(compact_to(&session, DATABASE, "/none/copy.edb"), Err(-1023));
     session.begin().unwrap();
     assert_eq!(compact(&session, DATABASE), Err(-1108));
     session.rollback().unwrap();

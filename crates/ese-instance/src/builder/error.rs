@@ -2,9 +2,10 @@
 
 use ese_btree::{PageCacheError, TreeError, TreeWriteError};
 use ese_format::{
-    ColumnKind, JetError, KeyError, PageNumber, PageSize, RecordEncodeError, RecordError, UnknownEngineFormat,
+    ColumnKind, JetError, KeyError, PageSize, RecordEncodeError, RecordError, UnknownEngineFormat,
 };
 use ese_io::IoError;
+use ese_log::storage_jet_error;
 
 use crate::catalog::CatalogError;
 
@@ -157,7 +158,7 @@ impl BuilderError {
     #[must_use]
     pub fn jet_error(&self) -> JetError {
         match self {
-            Self::Io(error) => TreeError::new(PageNumber::NONE, error.clone()).jet_error(),
+            Self::Io(error) => storage_jet_error(error),
             Self::Format(error) => error.jet_error(),
             Self::PageSize(_) => JetError::INVALID_PARAMETER,
             Self::Tree(error) => error.jet_error(),

@@ -76,6 +76,9 @@ impl Session {
     ) -> Result<CompactReport, InstanceError> {
         self.shared.enter(SessionCall::Ordinary)?.check_no_transaction()?;
         let source = self.open_database_exclusively(source)?;
+        if destination.as_os_str().is_empty() {
+            return Err(InstanceError::DatabaseInvalidPath { path: destination.to_path_buf() });
+        }
         let database = &source.attached;
         let (trees, sessions) = self.instance().live().ok_or(EntryError::NotInitialized)?;
         // A transaction goes on although its database was closed.
