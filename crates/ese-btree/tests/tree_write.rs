@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use ese_btree::{TreeRoot, TreeWriteError, page_flags};
 use ese_format::{Extent, ObjectId, PageNumber};
+use ese_log::record::{Record, SplitKind};
 use proptest::prelude::*;
 use tree_support::{Database, key_of};
 
@@ -175,5 +176,32 @@ proptest! {
         }
         let expected: Vec<_> = model.iter().map(|(k, d)| (k.0.clone(), d.clone())).collect();
         prop_assert_eq!(db.nodes(&tree), expected);
+    }
+}
+
+/// A page that begins with one appended node has its key as the prefix, unless the key is too short to be shortened by one:
+/// the original's redo compresses the node whenever there is a prefix.
+#[test]
+fn appended_nodes_with_short_keys_leave_no_prefix() {
+    for (key, expected) in [(&[0xC0][..], -1), (&[0xC0, 1], -1), (&[0xC0, 1, 2], 0)] {
+        let mut db = Database::new(4096);
+        let flags = page_flags::NON_UNIQUE_KEYS;
+        let tree = db.writer.create_tree(PageNumber(1), ObjectId(7), flags, 1, false, None).unwrap();
+        for i in 0..2000_u32 {
+            db.writer.insert(&tree, key, &i.to_be_bytes()).unwrap();
+        }
+        assert_eq!(db.nodes(&tree).len(), 2000);
+        let log = &db.writer.store().log;
+        let prefixes: Vec<i32> = log
+            .iter()
+            .filter_map(|bytes| match Record::decode(bytes).unwrap() {
+                Record::Split(split) if split.fields.kind == SplitKind::APPEND => {
+                    Some(split.fields.new_prefix_line)
+                }
+                _ => None,
+            })
+            .collect();
+        assert!(prefixes.len() > 3, "{key:?}: {}", prefixes.len());
+        assert!(prefixes.iter().all(|line| *line == expected), "{key:?}: {prefixes:?}");
     }
 }

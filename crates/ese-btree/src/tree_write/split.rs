@@ -101,6 +101,15 @@ fn separator(left: &Line<'_>, right: &Line<'_>, unique: bool) -> Vec<u8> {
     }
 }
 
+/// The line whose key becomes the prefix of a page that begins with one appended node: the node itself, when its key can be
+/// shortened by a prefix at all and there is room. Redo of an append takes a prefix for granted that is usable.
+#[doc(alias = "BTISelectAppend")]
+fn append_prefix(node: &Line<'_>, room: usize) -> Option<usize> {
+    let key = node.whole_key();
+    let fits = key.len() + node.node(&key).body_len() + 4 <= room;
+    (fits && usable_prefix(&key, &key) > 0).then_some(0)
+}
+
 /// Chooses where to cut, `new` being the line that was added. `None` when no cut leaves two pages that hold their lines:
 /// then the new line needs a page of its own, and room is made for it in steps.
 fn choose(load: Load<'_, '_>, new: usize, end: End, room: usize) -> Option<Cut> {
@@ -317,10 +326,7 @@ impl<S: PageStore> TreeWriter<S> {
         if alone && right_page.is_none() {
             // Nothing but the new node moves, and what follows will be like it.
             fields.kind = SplitKind::APPEND;
-            let node = right.node(&right.whole_key());
-            if right.whole_key().len() + node.body_len() + 4 <= room {
-                fields.new_prefix_line = 0;
-            }
+            fields.new_prefix_line = stored_line(append_prefix(right, room));
         } else if let Some(line) = cut.prefix_line {
             fields.split_prefix_line = stored_line(Some(line));
             level.new_prefix = load.lines.get(line).map(Line::whole_key).unwrap_or_default();
@@ -353,8 +359,7 @@ impl<S: PageStore> TreeWriter<S> {
         let right = Line { key: [&change.key, &[]], data: &change.data, flags: 0 };
         let load =
             Load { lines: std::slice::from_ref(&right), reserves: &[], old_prefix: image.key_prefix() };
-        let (new_prefix_line, bytes) = load.best_prefix();
-        if bytes > room {
+        if load.cost(&[]) > room {
             return Ok(None);
         }
         let mut level = SplitLevel::right(tree, page, image.flags());
@@ -366,9 +371,7 @@ impl<S: PageStore> TreeWriter<S> {
         fields.operation = change.operation;
         fields.operation_line = short(count);
         fields.kind = SplitKind::APPEND;
-        let whole = right.whole_key();
-        let fits = whole.len() + right.node(&whole).body_len() + 4 <= room;
-        fields.new_prefix_line = if fits { 0 } else { stored_line(new_prefix_line) };
+        fields.new_prefix_line = stored_line(append_prefix(&right, room));
         Ok(Some(level))
     }
 
