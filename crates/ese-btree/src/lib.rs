@@ -8,6 +8,7 @@ mod page_edit;
 mod page_operation;
 mod redo;
 mod stored_image;
+mod thread_counters;
 mod tree_write;
 mod undo;
 
@@ -30,6 +31,7 @@ pub use redo::{
     is_refused,
 };
 pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
+pub use thread_counters::ThreadCounters;
 pub use tree_write::{
     CachedPages, LeafChange, LeafMark, MergeLevel, MergePlan, NodeChange, PageChange, PageStore, Place,
     RecordContext, SpaceNote, SplitLevel, SplitPlan, Step, TreeRoot, TreeSpace, TreeWriteError, TreeWriter,

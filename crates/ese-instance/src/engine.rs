@@ -61,6 +61,21 @@ impl Engine {
         inner.defaults.set(id, value, stage).map_err(|e: ParameterError| e.into())
     }
 
+    /// What later instances start with.
+    #[must_use]
+    pub fn defaults(&self) -> ParameterSet {
+        self.shared.inner.lock().defaults.clone()
+    }
+
+    pub(crate) fn put_defaults(&self, values: ParameterSet) {
+        self.shared.inner.lock().defaults = values;
+    }
+
+    /// Keeps a value for later instances that was checked elsewhere.
+    pub(crate) fn put_default(&self, id: ParameterId, value: ParameterValue) {
+        self.shared.inner.lock().defaults.put(id, value);
+    }
+
     /// Chooses to have several instances, and sets defaults for them. Returns how many could be set before one failed, and
     /// why it did.
     ///

@@ -34,6 +34,7 @@ mod schema;
 mod session;
 mod size;
 mod state;
+mod system_parameter;
 mod table;
 
 pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};

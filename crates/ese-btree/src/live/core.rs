@@ -214,6 +214,7 @@ impl Core {
         let Some(log) = &self.log else { return Ok(LogPosition::NONE) };
         let begin = (!t.position.is_none()).then_some(LogGeneration(t.position.generation));
         let appended = log.append(&mut self.batch, begin, complete)?;
+        crate::thread_counters::records_appended(self.batch.len(), self.batch.byte_len());
         self.counters.records += self.batch.len() as u64;
         self.counters.record_bytes += self.batch.byte_len() as u64;
         if t.logged == 0 {

@@ -84,6 +84,7 @@ impl Core {
             && !self.batch.is_empty()
         {
             position = log.append(&mut self.batch, None, &mut |_, _| {})?.last;
+            crate::thread_counters::records_appended(self.batch.len(), self.batch.byte_len());
             self.counters.records += self.batch.len() as u64;
             self.counters.record_bytes += self.batch.byte_len() as u64;
         }

@@ -25,6 +25,7 @@ use ese_io::{File, IoError};
 use ese_log::record::DatabaseSlot;
 
 use crate::page_edit::{PageFacts, PageImage};
+use crate::thread_counters;
 pub use error::PageCacheError;
 use file::DatabaseFile;
 use frame::Frame;
@@ -357,6 +358,7 @@ impl PageCache {
             frame.operation = self.operation;
             frame.recent = true;
             self.hits += 1;
+            thread_counters::page_referenced();
             return Ok(Fetched::Page(FrameId(index)));
         }
         self.read(slot, page)
@@ -383,6 +385,7 @@ impl PageCache {
     ) -> Result<Fetched, PageCacheError> {
         if self.still_holds(seen, slot, page) {
             self.hits += 1;
+            thread_counters::page_referenced();
             return Ok(Fetched::Page(seen));
         }
         self.fetch(slot, page)
@@ -403,6 +406,7 @@ impl PageCache {
         if page.0 > file_pages {
             return Ok(Fetched::Uninitialized);
         }
+        let begin = std::time::Instant::now();
         let index = self.take_frame()?;
         let offset = page.file_offset(self.size);
         let file = Arc::clone(&self.file(slot)?.file);
@@ -412,6 +416,7 @@ impl PageCache {
             && prefetch.take(key(slot, page), &mut frame.bytes)
         {
             self.pages_read += 1;
+            thread_counters::page_read(begin);
             self.place(index, slot, page);
             return Ok(Fetched::Page(FrameId(index)));
         }
@@ -430,6 +435,7 @@ impl PageCache {
                 }
             });
         self.pages_read += 1;
+        thread_counters::page_read(begin);
         match outcome {
             Ok(Some(())) => {
                 self.place(index, slot, page);
@@ -524,6 +530,7 @@ impl PageCache {
         let index = frame.0;
         let Some(frame) = self.frames.get_mut(index) else { return };
         frame.forget_facts();
+        thread_counters::page_changed(frame.dirty);
         let start = if self.replay_start.is_none() { position } else { position.min(self.replay_start) };
         let earlier = !start.is_none() && (frame.first_change.is_none() || start < frame.first_change);
         if !frame.dirty || earlier {

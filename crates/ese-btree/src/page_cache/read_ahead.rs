@@ -46,6 +46,7 @@ impl PageCache {
         }
         self.place(index, slot, page);
         self.pages_read += 1;
+        crate::thread_counters::page_read_ahead();
     }
 
     /// Whether the page is nowhere but in its file.

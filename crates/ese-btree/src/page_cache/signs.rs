@@ -229,6 +229,7 @@ impl PageCache {
         frame.operation = self.operation;
         frame.recent = true;
         self.hits += 1;
+        crate::thread_counters::page_referenced();
         Some(pass)
     }
 

@@ -2,7 +2,7 @@
 
 mod attach;
 mod checkpoint;
-mod computed;
+pub(crate) mod computed;
 mod durable_commit;
 mod init;
 mod options;
@@ -39,7 +39,7 @@ pub use attach::AttachOptions;
 pub(crate) use attach::logged_path;
 pub use durable_commit::DurableCommitCallback;
 pub use options::{InitFlags, InitOptions, TermMode};
-use paths::InstancePaths;
+pub(crate) use paths::InstancePaths;
 pub(crate) use paths::absolute as absolute_path;
 pub use restoring::RestoringInstance;
 use services::Services;
@@ -226,6 +226,15 @@ impl Instance {
         parameters.set(id, value, stage).map_err(|e: ParameterError| e.into())
     }
 
+    pub(crate) fn put_parameters(&self, values: ParameterSet) {
+        *self.shared.parameters.lock() = values;
+    }
+
+    /// Keeps a value that was checked elsewhere.
+    pub(crate) fn put_parameter(&self, id: ParameterId, value: ParameterValue) {
+        self.shared.parameters.lock().put(id, value);
+    }
+
     /// Where events go.
     #[must_use]
     pub fn events(&self) -> EventLog {
@@ -263,7 +272,6 @@ impl Instance {
 
     /// What pages, versions and log records have cost so far; zeros when the instance does not run.
     #[must_use]
-    #[doc(alias = "JetGetThreadStats")]
     pub fn counters(&self) -> LiveCounters {
         self.live().map(|(trees, _)| trees.counters()).unwrap_or_default()
     }

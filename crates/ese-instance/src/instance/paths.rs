@@ -13,13 +13,13 @@ const TEMPORARY_DATABASE: &str = "tmp.edb";
 
 /// The places of an instance as absolute paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct InstancePaths {
+pub(crate) struct InstancePaths {
     /// Directory of the checkpoint.
-    pub(super) system: PathBuf,
+    pub(crate) system: PathBuf,
     /// Temporary database.
-    pub(super) temporary: PathBuf,
+    pub(crate) temporary: PathBuf,
     /// Directory of the logs.
-    pub(super) log: PathBuf,
+    pub(crate) log: PathBuf,
 }
 
 impl InstancePaths {
@@ -28,7 +28,7 @@ impl InstancePaths {
     ///
     /// # Errors
     /// `InvalidPath` when a path is too long or cannot be completed.
-    pub(super) fn complete(parameters: &ParameterSet) -> Result<Self, InstanceError> {
+    pub(crate) fn complete(parameters: &ParameterSet) -> Result<Self, InstanceError> {
         let system = absolute(&parameters.path(ParameterId::SYSTEM_PATH))?;
         let log = absolute(&parameters.path(ParameterId::LOG_FILE_PATH))?;
         let text = parameters.text(ParameterId::TEMP_PATH);

@@ -8,4 +8,5 @@ pub use descriptor::{
     DefaultValue, FixedAfter, ParameterDescriptor, ParameterId, ParameterKind, ParameterRemarks, Scope,
 };
 pub use set::{ParameterError, ParameterSet, ParameterStage, ParameterValue};
+pub(crate) use set::{check_range, normalized};
 pub use table::PARAMETERS;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ese_format::{JetError, PageSize};
+use ese_format::{EngineFormatSetting, JetError, PageSize, UnknownEngineFormat};
 
 use super::descriptor::{
-    DefaultValue, FixedAfter, ParameterDescriptor, ParameterId, ParameterKind, ParameterRemarks,
+    DefaultValue, FixedAfter, ParameterDescriptor, ParameterId, ParameterKind, ParameterRemarks, Scope,
 };
 
 /// Value of a parameter.
@@ -57,6 +57,24 @@ pub struct ParameterStage {
     pub instance_initialized: bool,
 }
 
+impl ParameterStage {
+    /// Makes sure that a parameter can still be changed.
+    pub(crate) fn check(self, descriptor: &ParameterDescriptor) -> Result<(), ParameterError> {
+        let fixed = match descriptor.fixed_after {
+            FixedAfter::ProcessInit => self.process_initialized,
+            FixedAfter::InstanceInit => self.instance_initialized,
+            FixedAfter::Never => false,
+        };
+        match fixed {
+            true => Err(ParameterError::AlreadyInitialized {
+                id: descriptor.id,
+                fixed_after: descriptor.fixed_after,
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
 /// A refused parameter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +113,23 @@ pub enum ParameterError {
         /// The value.
         found: u64,
     },
+    /// Bits are set that mean nothing.
+    #[error("{id} has no bits {unknown:#x}")]
+    UnknownBits {
+        /// The parameter.
+        id: ParameterId,
+        /// Those bits.
+        unknown: u64,
+    },
+    /// Bits of giving space back that mean nothing, or details of it while it is off.
+    #[error("space cannot be given back as {found:#x} says")]
+    NoSuchShrinking {
+        /// The value.
+        found: u64,
+    },
+    /// No such engine format version.
+    #[error(transparent)]
+    UnknownFormat(#[from] UnknownEngineFormat),
     /// The parameter can only be read.
     #[error("{id} cannot be set")]
     ReadOnly {
@@ -126,7 +161,10 @@ impl ParameterError {
     pub fn jet_error(&self) -> JetError {
         match self {
             Self::AlreadyInitialized { .. } => JetError::ALREADY_INITIALIZED,
+            Self::UnknownFormat(error) => error.jet_error(),
+            Self::NoSuchShrinking { .. } => JetError::INVALID_GRBIT,
             Self::Unknown { .. }
+            | Self::UnknownBits { .. }
             | Self::WrongType { .. }
             | Self::OutOfRange { .. }
             | Self::NotPowerOfTwo { .. }
@@ -180,7 +218,8 @@ impl ParameterSet {
     /// parameter is ignored without an error.
     ///
     /// # Errors
-    /// In this order: `Unknown`, `ReadOnly`, `WrongType`, `AlreadyInitialized`, `OutOfRange`, `NotPowerOfTwo`.
+    /// In this order: `Unknown`, `ReadOnly`, `WrongType`, `AlreadyInitialized`, `OutOfRange`, `NotPowerOfTwo`,
+    /// `UnknownBits`, `UnknownFormat`.
     pub fn set(
         &mut self,
         id: ParameterId,
@@ -203,20 +242,29 @@ impl ParameterSet {
             self.values.insert(id, value);
             return Ok(());
         }
-        let fixed = match descriptor.fixed_after {
-            FixedAfter::ProcessInit => stage.process_initialized,
-            FixedAfter::InstanceInit => stage.instance_initialized,
-            FixedAfter::Never => false,
-        };
-        if fixed {
-            return Err(ParameterError::AlreadyInitialized { id, fixed_after: descriptor.fixed_after });
-        }
+        stage.check(descriptor)?;
         check_range(descriptor, &value)?;
         if descriptor.remarks.contains(ParameterRemarks::ADVANCED) && !self.on(ParameterId::ENABLE_ADVANCED) {
             return Ok(());
         }
         self.values.insert(id, value);
         Ok(())
+    }
+
+    /// Sets a value that was checked elsewhere.
+    pub(crate) fn put(&mut self, id: ParameterId, value: ParameterValue) {
+        self.values.insert(id, value);
+    }
+
+    /// Forgets the values of `scope` and, with `small`, sets what suits little memory and disk instead.
+    pub(crate) fn reset(&mut self, scopes: &[Scope], small: bool) {
+        let ours = |id: &ParameterId| id.descriptor().is_some_and(|known| scopes.contains(&known.scope));
+        self.values.retain(|id, _| !ours(id));
+        if small {
+            for (id, number) in SMALL.iter().filter(|(id, _)| ours(id)) {
+                self.values.insert(*id, ParameterValue::Number(*number));
+            }
+        }
     }
 
     /// Takes over every value that `defaults` has set and this set has not.
@@ -279,11 +327,44 @@ impl ParameterSet {
     }
 }
 
+/// Values of the small configuration, where they are not the defaults.
+const SMALL: &[(ParameterId, u64)] = &[
+    (ParameterId::MAX_SESSIONS, 30_000),
+    (ParameterId::MAX_OPEN_TABLES, 2_147_483_647),
+    (ParameterId::MAX_CURSORS, 2_147_483_647),
+    (ParameterId::MAX_VER_PAGES, 2_147_483_647),
+    (ParameterId::MAX_TEMPORARY_TABLES, 2_147_483_647),
+    (ParameterId::LOG_FILE_SIZE, 64),
+    (ParameterId::LOG_BUFFERS, 1),
+    (ParameterId::DB_EXTENSION_SIZE, 16),
+    (ParameterId::PAGE_TEMP_DB_MIN, 14),
+    (ParameterId::CACHE_SIZE_MAX, 16),
+    (ParameterId::CHECKPOINT_DEPTH_MAX, 65_536),
+    (ParameterId::LRUK_HISTORY_MAX, 10),
+    (ParameterId::OUTSTANDING_IO_MAX, 16),
+    (ParameterId::START_FLUSH_THRESHOLD, 1),
+    (ParameterId::STOP_FLUSH_THRESHOLD, 2),
+    (ParameterId::NO_INFORMATION_EVENT, 1),
+    (ParameterId::CACHE_SIZE_MIN, 16),
+    (ParameterId::PREFERRED_VER_PAGES, 2_147_483_647),
+    (ParameterId::GLOBAL_MIN_VER_PAGES, 1),
+    (ParameterId::PAGE_HINT_CACHE_SIZE, 32),
+    (ParameterId::ENABLE_FILE_CACHE, 1),
+    (ParameterId::ENABLE_VIEW_CACHE, 1),
+    (ParameterId::VER_PAGE_SIZE, 8192),
+];
+
+/// Bits of giving space back: on, at once, from time to time.
+const SHRINK_BITS: u32 = 0x8003;
+
+/// Bits of a commit: lazy, wait for the last or for all, a new log, a record for a callback.
+const COMMIT_BITS: u32 = 0x3B;
+
 fn known(id: ParameterId) -> Result<&'static ParameterDescriptor, ParameterError> {
     id.descriptor().ok_or(ParameterError::Unknown { id })
 }
 
-fn normalized(descriptor: &ParameterDescriptor, value: ParameterValue) -> ParameterValue {
+pub(crate) fn normalized(descriptor: &ParameterDescriptor, value: ParameterValue) -> ParameterValue {
     match value {
         ParameterValue::Number(number) if descriptor.kind == ParameterKind::Boolean => {
             ParameterValue::Number(u64::from(number != 0))
@@ -292,7 +373,10 @@ fn normalized(descriptor: &ParameterDescriptor, value: ParameterValue) -> Parame
     }
 }
 
-fn check_range(descriptor: &ParameterDescriptor, value: &ParameterValue) -> Result<(), ParameterError> {
+pub(crate) fn check_range(
+    descriptor: &ParameterDescriptor,
+    value: &ParameterValue,
+) -> Result<(), ParameterError> {
     let id = descriptor.id;
     let found = match value {
         ParameterValue::Number(number) => *number,
@@ -305,12 +389,28 @@ fn check_range(descriptor: &ParameterDescriptor, value: &ParameterValue) -> Resu
     if descriptor.kind == ParameterKind::BlockSize && !found.is_power_of_two() {
         return Err(ParameterError::NotPowerOfTwo { id, found });
     }
-    Ok(())
+    let low = found as u32;
+    match id {
+        ParameterId::COMMIT_DEFAULT if low & !COMMIT_BITS != 0 => {
+            Err(ParameterError::UnknownBits { id, unknown: u64::from(low & !COMMIT_BITS) })
+        }
+        ParameterId::ENABLE_SHRINK_DATABASE if low & !SHRINK_BITS != 0 || (low != 0 && low & 1 == 0) => {
+            Err(ParameterError::NoSuchShrinking { found })
+        }
+        ParameterId::ENGINE_FORMAT_VERSION => match EngineFormatSetting::from_parameter(low) {
+            EngineFormatSetting::Exactly(version) | EngineFormatSetting::AtLeast(version) => {
+                version.versions()?;
+                Ok(())
+            }
+            EngineFormatSetting::EngineDefault | EngineFormatSetting::UsePersisted => Ok(()),
+        },
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PARAMETERS, Scope};
+    use super::super::PARAMETERS;
     use super::*;
 
     const EARLY: ParameterStage = ParameterStage { process_initialized: false, instance_initialized: false };
@@ -370,7 +470,7 @@ mod tests {
         let mut set = ParameterSet::new();
         let jet = |r: Result<(), ParameterError>| r.unwrap_err().jet_error();
         // Unknown, retired and far numbers.
-        for number in [55, 185, 221, 9999] {
+        for number in [185, 221, 9999] {
             assert_eq!(jet(set.set(ParameterId(number), 1_u32, EARLY)), JetError::INVALID_PARAMETER);
         }
         let size = ParameterId::LOG_FILE_SIZE;
