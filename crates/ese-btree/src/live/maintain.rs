@@ -163,11 +163,16 @@ impl LiveTrees {
         if let Some(log) = log {
             log.flush_to(position)?;
         }
-        let mut core = self.core.lock();
-        core.cache.begin_operation();
-        // What has changed again would have to wait for the log again.
-        frames.retain(|&frame| core.cache.last_change(frame) <= position);
-        Ok(core.cache.write_frames(&frames)?)
+        let pending = {
+            let mut core = self.core.lock();
+            core.cache.begin_operation();
+            // What has changed again would have to wait for the log again.
+            frames.retain(|&frame| core.cache.last_change(frame) <= position);
+            core.cache.begin_writes(&frames)?
+        };
+        let written = pending.write();
+        self.core.lock().cache.settle_writes();
+        Ok(written?)
     }
 
     /// Forgets versions that nobody can see, at most `budget`, and removes what they kept. Whether there is more to do.

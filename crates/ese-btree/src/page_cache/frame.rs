@@ -23,6 +23,8 @@ pub(super) struct Frame {
     /// Used since the replacement hand passed by.
     pub(super) recent: bool,
     pub(super) dirty: bool,
+    /// A copy is on its way to the file: the page stays in memory meanwhile, and no other copy is written.
+    pub(super) writing: bool,
     /// Position of the last record that changed the page since it was written.
     pub(super) last_change: LogPosition,
     /// From where on replay needs the log to make the changes again that are not in the file; none without a log.
@@ -50,6 +52,7 @@ impl Frame {
             first_change: LogPosition::NONE,
             operation: 0,
             dirty: false,
+            writing: false,
             recent: false,
             used: false,
             pins: 0,
@@ -78,6 +81,7 @@ impl Frame {
         self.first_change = LogPosition::NONE;
         self.operation = operation;
         self.dirty = false;
+        self.writing = false;
         self.recent = true;
         self.used = true;
         self.pins = 0;
@@ -87,7 +91,7 @@ impl Frame {
 
     /// Whether it may be written as far as before-images go.
     pub(super) fn is_writable(&self) -> bool {
-        self.pins == 0 && self.waiting.is_none()
+        self.pins == 0 && self.waiting.is_none() && !self.writing
     }
 
     pub(super) fn clear(&mut self) {
@@ -95,6 +99,7 @@ impl Frame {
         self.pins = 0;
         self.waiting = None;
         self.dirty = false;
+        self.writing = false;
         self.recent = false;
         self.operation = 0;
         self.forget_facts();

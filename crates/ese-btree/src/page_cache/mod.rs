@@ -9,6 +9,7 @@ mod error;
 mod file;
 mod frame;
 mod hash;
+mod in_flight;
 mod lend;
 mod prefetch;
 mod read_ahead;
@@ -30,6 +31,7 @@ pub use error::PageCacheError;
 use file::DatabaseFile;
 use frame::Frame;
 use hash::PageHash;
+use in_flight::InFlight;
 pub use prefetch::PagePrefetch;
 pub(crate) use signs::{Pass, Passage};
 use spill::Spill;
@@ -85,6 +87,8 @@ pub struct PageCache {
     /// Where replay has to begin for the changes made now; none: at their own records.
     replay_start: LogPosition,
     spill: Option<Spill>,
+    /// Pages that are written at this moment without the cache.
+    in_flight: Option<InFlight>,
     read_buffer: Vec<u8>,
     prefetch: Option<Arc<PagePrefetch>>,
     /// Buffers whose bytes are elsewhere.
@@ -119,6 +123,7 @@ impl PageCache {
             changed: BTreeSet::new(),
             replay_start: LogPosition::NONE,
             spill: None,
+            in_flight: None,
             read_buffer: Vec::new(),
             prefetch: None,
             lent: 0,
@@ -177,6 +182,7 @@ impl PageCache {
     /// When the file's length cannot be had.
     pub fn attach(&mut self, slot: DatabaseSlot, file: Arc<dyn File>) -> Result<(), PageCacheError> {
         self.refuse_lent()?;
+        self.settle_writes();
         let opened = DatabaseFile::open(file, self.size)?;
         let index = usize::from(slot.0);
         if self.files.len() <= index {
@@ -204,6 +210,7 @@ impl PageCache {
 
     /// Empties `slot` and drops what has changed.
     pub fn abandon(&mut self, slot: DatabaseSlot) {
+        self.settle_writes();
         self.forget(slot, PageNumber(0));
         if let Some(prefetch) = &self.prefetch {
             prefetch.set_file(slot, None);
@@ -241,6 +248,7 @@ impl PageCache {
             return Err(PageCacheError::PageNumber { slot, page: last });
         }
         self.refuse_lent()?;
+        self.settle_writes();
         self.forget(slot, PageNumber(last.0.saturating_add(1)));
         self.set_length(slot, last)
     }
@@ -308,6 +316,7 @@ impl PageCache {
         last: PageNumber,
     ) -> Result<(), PageCacheError> {
         self.refuse_lent()?;
+        self.settle_writes();
         let last = last.min(self.last_page(slot)?);
         self.forget_spilled(slot, first, last);
         let zeros = vec![0; self.size.len()];

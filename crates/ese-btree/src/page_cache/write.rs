@@ -86,14 +86,14 @@ impl PageCache {
     /// Position from which on the log is needed for changes that are in memory only; none when there is no such change.
     #[must_use]
     pub fn oldest_change(&mut self) -> Option<LogPosition> {
-        let spilled = self.oldest_spilled();
+        let (spilled, in_flight) = (self.oldest_spilled(), self.oldest_in_flight());
         while let Some(&(position, index)) = self.changed.first() {
             if self.is_current(position, index) {
-                return Some(spilled.map_or(position, |s| s.min(position)));
+                return [spilled, in_flight].into_iter().flatten().chain([position]).min();
             }
             self.changed.pop_first();
         }
-        spilled
+        spilled.into_iter().chain(in_flight).min()
     }
 
     fn is_current(&self, position: LogPosition, index: usize) -> bool {
@@ -142,6 +142,16 @@ impl PageCache {
     /// What the log or the file system answers.
     pub(crate) fn write_frames(&mut self, frames: &[FrameId]) -> Result<usize, PageCacheError> {
         self.refuse_lent()?;
+        let mut written = 0;
+        for (slot, first, run) in self.writable_runs(frames) {
+            written += self.write_run(slot, first, &run)?;
+        }
+        Ok(written)
+    }
+
+    /// Those of `frames` that are changed and may be written: neighbours together, in the order of the pages, no more than
+    /// one call writes.
+    pub(super) fn writable_runs(&self, frames: &[FrameId]) -> Vec<(DatabaseSlot, PageNumber, Vec<usize>)> {
         let mut dirty: Vec<(u8, u32, usize)> = frames
             .iter()
             .filter_map(|id| Some((self.frames.get(id.0)?, id.0)))
@@ -151,24 +161,18 @@ impl PageCache {
         dirty.sort_unstable();
         dirty.dedup();
         let most = (LARGEST_WRITE / self.size.len()).max(1);
-        let mut written = 0;
-        let mut run: Vec<usize> = Vec::new();
-        let mut first = (0, 0);
+        let mut runs: Vec<(DatabaseSlot, PageNumber, Vec<usize>)> = Vec::new();
         for (slot, page, index) in dirty {
-            let next = (first.0, first.1 + run.len() as u32);
-            if !run.is_empty() && ((slot, page) != next || run.len() >= most) {
-                written += self.write_run(DatabaseSlot(first.0), PageNumber(first.1), &run)?;
-                run.clear();
+            match runs.last_mut() {
+                Some((last, first, run))
+                    if last.0 == slot && first.0 + run.len() as u32 == page && run.len() < most =>
+                {
+                    run.push(index);
+                }
+                _ => runs.push((DatabaseSlot(slot), PageNumber(page), vec![index])),
             }
-            if run.is_empty() {
-                first = (slot, page);
-            }
-            run.push(index);
         }
-        if !run.is_empty() {
-            written += self.write_run(DatabaseSlot(first.0), PageNumber(first.1), &run)?;
-        }
-        Ok(written)
+        runs
     }
 
     /// Second-chance replacement among the buffers that the operation at hand does not use; what is unchanged goes
@@ -181,7 +185,11 @@ impl PageCache {
             self.hand = (self.hand + 1) % count.max(1);
             let (operation, hand) = (self.operation, self.hand);
             let Some(frame) = self.frames.get_mut(hand) else { continue };
-            if frame.operation == operation || !frame.used || std::mem::take(&mut frame.recent) {
+            if frame.operation == operation
+                || !frame.used
+                || frame.writing
+                || std::mem::take(&mut frame.recent)
+            {
                 continue;
             }
             if !frame.dirty {
@@ -243,13 +251,8 @@ impl PageCache {
         index
     }
 
-    /// Writes consecutive pages in one call. Returns how many: all or none.
-    fn write_run(
-        &mut self,
-        slot: DatabaseSlot,
-        first: PageNumber,
-        run: &[usize],
-    ) -> Result<usize, PageCacheError> {
+    /// The bytes of consecutive pages as the file is to have them, and the last record that changed one of them.
+    pub(super) fn image_of_run(&mut self, first: PageNumber, run: &[usize]) -> (AlignedBuffer, LogPosition) {
         let mut buffer = AlignedBuffer::new(run.len() * self.size.len());
         let mut position = LogPosition::NONE;
         for ((number, &index), place) in (first.0..).zip(run).zip(buffer.chunks_exact_mut(self.size.len())) {
@@ -262,6 +265,17 @@ impl PageCache {
             let _ = write_page_checksum(&mut frame.bytes, PageNumber(number));
             place.copy_from_slice(&frame.bytes);
         }
+        (buffer, position)
+    }
+
+    /// Writes consecutive pages in one call. Returns how many: all or none.
+    fn write_run(
+        &mut self,
+        slot: DatabaseSlot,
+        first: PageNumber,
+        run: &[usize],
+    ) -> Result<usize, PageCacheError> {
+        let (buffer, position) = self.image_of_run(first, run);
         if let Some(log) = &self.write_ahead {
             log.before_write(slot, position)?;
         }
@@ -307,6 +321,7 @@ impl PageCache {
     pub fn flush(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
         self.file(slot)?;
         self.refuse_lent()?;
+        self.settle_writes();
         let frames = self.changed_of(slot);
         self.write_frames(&frames)?;
         self.flush_spilled(slot)?;
@@ -318,6 +333,7 @@ impl PageCache {
     /// # Errors
     /// What the file system answers.
     pub fn sync(&mut self, slot: DatabaseSlot) -> Result<(), PageCacheError> {
+        self.settle_writes();
         self.settle_length(slot)?;
         let file = self.file_mut(slot)?;
         if file.unsynced {
@@ -332,6 +348,7 @@ impl PageCache {
     /// # Errors
     /// What the log or the file system answers when a file has to grow first.
     pub(crate) fn take_unsynced(&mut self) -> Result<Vec<Arc<dyn ese_io::File>>, PageCacheError> {
+        self.settle_writes();
         let mut files = Vec::new();
         let slots = (0_u8..).map(DatabaseSlot).zip(&self.files).filter(|(_, file)| file.is_some());
         for slot in slots.map(|(slot, _)| slot).collect::<Vec<_>>() {
