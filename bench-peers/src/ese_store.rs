@@ -52,6 +52,7 @@ impl EseStore {
         let database = session.create_database(&path, &CreateOptions::default())?;
         database.create_table(
             &TableSpec::new("Rows")
+                .density(100)
                 .column(ColumnSpec::fixed("Key", ColumnKind::LONG_LONG))
                 .column(ColumnSpec::variable("Value", ColumnKind::BINARY, 255))
                 .index(IndexSpec::new("ByKey").ascending("Key").primary()),

@@ -45,8 +45,9 @@ pub use builder::{
 pub use call_error::CallError;
 pub use catalog::{
     CATALOG_OBJECT, CATALOG_ROOT, CATALOG_SHADOW_OBJECT, CATALOG_SHADOW_ROOT, CatalogError, CatalogRow,
-    CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree, TableBuilder,
-    TableDefinition, TableFlags, TupleLimits, decode_windows_1252, encode_windows_1252,
+    CatalogRowKind, ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, LongValueTree,
+    SpaceHintFlags, SpaceHints, TableBuilder, TableDefinition, TableFlags, TupleLimits, decode_windows_1252,
+    encode_windows_1252,
 };
 pub use compact::{
     CompactError, CompactOptions, CompactProgress, CompactReport, CompactedTable, NoCompactProgress,
@@ -97,9 +98,9 @@ pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
     CallbackId, ColumnFilter, ColumnList, ColumnListFlags, ColumnRead, EnumerateColumn, EnumerateFlags,
-    EnumeratedColumn, EnumeratedValue, FilterOperator, IndexList, IndexRange, IndexStatistics, KeyColumn,
-    ListNames, LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags, RecordPosition, RecordSize,
-    RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags, SetFlags,
-    SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus, TaggedColumnCount,
+    EnumeratedColumn, EnumeratedValue, EscrowFlags, FilterOperator, IndexList, IndexRange, IndexStatistics,
+    KeyColumn, ListNames, LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags, RecordPosition,
+    RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags,
+    SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus, TaggedColumnCount,
     TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
 };

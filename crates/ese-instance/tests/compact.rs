@@ -57,6 +57,7 @@ fn shape(mut table: TableDefinition) -> TableDefinition {
         (index.object_id, index.root) = (ObjectId(0), PageNumber(0));
     }
     table.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    table.initial_pages = 0;
     if let Some(tree) = &mut table.long_values {
         (tree.object_id, tree.root) = (ObjectId(0), PageNumber(0));
     }

@@ -89,7 +89,7 @@ impl LiveTrees {
         delta: i32,
     ) -> Result<i32> {
         // Four bytes were read.
-        Ok(self.core.lock().add(t, tree, key, offset, delta.into(), false)? as i32)
+        Ok(self.core.lock().add(t, tree, key, offset, delta.into(), false, true)? as i32)
     }
 
     /// As [`add_i32`](Self::add_i32), with 64 bits.
@@ -104,7 +104,26 @@ impl LiveTrees {
         offset: usize,
         delta: i64,
     ) -> Result<i64> {
-        self.core.lock().add(t, tree, key, offset, delta, true)
+        self.core.lock().add(t, tree, key, offset, delta, true, true)
+    }
+
+    /// As [`add_i32`](Self::add_i32), or `wide` as [`add_i64`](Self::add_i64), for good: it is not taken back with the
+    /// transaction, and others see it at once.
+    ///
+    /// # Errors
+    /// As [`add_i32`](Self::add_i32).
+    #[doc(alias = "fDIRNoVersion")]
+    pub fn add_unversioned(
+        &self,
+        t: &mut TransactionState,
+        tree: &Tree,
+        key: &[u8],
+        offset: usize,
+        delta: i64,
+        wide: bool,
+    ) -> Result<i64> {
+        t.unversioned = true;
+        self.core.lock().add(t, tree, key, offset, delta, wide, false)
     }
 
     /// Reserves the right to change a node until the transaction ends. Nothing is logged.
@@ -339,9 +358,10 @@ impl Core {
         let prefix_len = usable_prefix(image.key_prefix(), key);
         let needed = NewNode::compressed(key, prefix_len, data, 0).body_len() + 4;
         check_length(&image, key, data)?;
+        let spare = tree.root.spare_at(&image, leaf.line);
         let id = self.new_version(versioned);
         let mut closed = false;
-        let leaf = if self.has_room(tree, &leaf, needed)? {
+        let leaf = if self.has_room(tree, &leaf, needed + spare)? {
             let facts = self.node_facts(tree, &leaf, id)?;
             let (key_prefix, key_suffix) = key.split_at_checked(prefix_len).unwrap_or((&[], key));
             let record = Record::Insert(Insert { node: facts.prefix(t), key_prefix, key_suffix, data });
@@ -510,6 +530,7 @@ impl Core {
         Ok(())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one counter, and how it is changed")]
     fn add(
         &mut self,
         t: &mut TransactionState,
@@ -518,6 +539,7 @@ impl Core {
         offset: usize,
         delta: i64,
         wide: bool,
+        versioned: bool,
     ) -> Result<i64> {
         let (leaf, newest) = self.own(t, tree, key, &[], Some(Change::Delta { wide }))?;
         let reader = self.reader(t);
@@ -540,7 +562,7 @@ impl Core {
         };
         self.scratch = seen;
         let old = old.ok_or(none)?;
-        let id = self.versions.next_id();
+        let id = self.new_version(versioned);
         let facts = self.node_facts(tree, &leaf, id)?;
         let node = facts.prefix(t);
         let record = if wide {
@@ -558,14 +580,17 @@ impl Core {
         };
         self.carry_out(t, &facts, &leaf, &record, |image| {
             image.add_to_counter(leaf.line, offset, delta, wide)?;
-            image.change_node_flags(leaf.line, node_flags::VERSIONED, 0)
+            image.change_node_flags(leaf.line, if versioned { node_flags::VERSIONED } else { 0 }, 0)
         })?;
+        self.counters.deltas += 1;
+        if !versioned {
+            return Ok(old);
+        }
         let index = self.remember(t, tree, &leaf, id, Change::Delta { wide }, [key, &[], &[]])?;
         if let Some(version) = self.versions.get_mut(index) {
             version.delta = delta;
             version.delta_offset = stored_offset;
         }
-        self.counters.deltas += 1;
         Ok(old)
     }
 

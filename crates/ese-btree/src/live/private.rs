@@ -128,5 +128,5 @@ impl Core {
 }
 
 fn is_one_of(trees: &[Tree], slot: DatabaseSlot, root: &TreeRoot) -> bool {
-    trees.iter().any(|tree| tree.slot == slot && tree.root == *root)
+    trees.iter().any(|tree| tree.slot == slot && tree.root.root == root.root)
 }

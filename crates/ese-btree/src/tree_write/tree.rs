@@ -2,7 +2,7 @@
 
 use ese_format::{ObjectId, PageNumber};
 
-use crate::page_edit::page_flags;
+use crate::page_edit::{PageImage, page_flags};
 
 /// A tree that is to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +15,49 @@ pub struct TreeRoot {
     pub flags: u32,
     /// For a space tree: the root of the tree whose space it describes. Else the root itself.
     pub owner: PageNumber,
+    /// How full leaves are made when nodes come behind all others, in percent.
+    #[doc(alias = "ulInitialDensity")]
+    pub density: u8,
 }
 
 impl TreeRoot {
     /// A data tree. `flags` are those of its kind: none for a table with unique keys.
     #[must_use]
     pub const fn new(root: PageNumber, object: ObjectId, flags: u32) -> Self {
-        Self { root, object, flags, owner: root }
+        Self { root, object, flags, owner: root, density: 100 }
+    }
+
+    /// The same tree with another density; what is no density stands for 100.
+    #[must_use]
+    pub const fn with_density(self, percent: u32) -> Self {
+        let density = if percent >= 20 && percent < 100 { percent as u8 } else { 100 };
+        Self { density, ..self }
+    }
+
+    /// Bytes that a new node at a line leaves free: none unless it is behind all others of the tree.
+    #[doc(alias = "FBTIAppend")]
+    pub(crate) fn spare_at<B: AsRef<[u8]>>(&self, image: &PageImage<B>, line: usize) -> usize {
+        if self.density >= 100
+            || line == 0
+            || line != image.line_count()
+            || !image.next().is_none()
+            || !image.has(page_flags::LEAF)
+            || self.is_space_tree()
+        {
+            return 0;
+        }
+        (100 - usize::from(self.density)) * image.bytes().len() / 100
     }
 
     /// A space tree of this tree.
     pub(super) const fn space_tree(&self, root: PageNumber) -> Self {
-        Self { root, object: self.object, flags: self.flags | page_flags::SPACE_TREE, owner: self.root }
+        Self {
+            root,
+            object: self.object,
+            flags: self.flags | page_flags::SPACE_TREE,
+            owner: self.root,
+            density: 100,
+        }
     }
 
     pub(super) const fn is_space_tree(&self) -> bool {

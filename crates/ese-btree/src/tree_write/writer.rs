@@ -244,7 +244,7 @@ impl<S: PageStore> TreeWriter<S> {
         // Rollbacks of others may need what they freed.
         let free = (image.free() + reserved).saturating_sub(image.uncommitted_free()).min(image.free());
         let fits = if operation == SplitOperation::INSERT {
-            NewNode::compressed(key, prefix_len, data, 0).body_len() + 4 <= free
+            NewNode::compressed(key, prefix_len, data, 0).body_len() + 4 + tree.spare_at(&image, line) <= free
         } else {
             let old = image.node(line).map_err(|source| TreeWriteError::Edit { page, source })?;
             data.len() <= old.data.len() + free

@@ -8,8 +8,8 @@ use ese_format::{
 
 use super::{BuilderError, ColumnPlacement, ColumnSpec, IndexSpec, TableSpec};
 use crate::catalog::{
-    CatalogRow, CatalogRowKind, ColumnDefinition, ColumnFlags, IndexFlags, TableDefinition, TableFlags,
-    encode_windows_1252,
+    CatalogRow, CatalogRowKind, ColumnDefinition, ColumnFlags, DEFAULT_DENSITY, IndexFlags, TableDefinition,
+    TableFlags, encode_windows_1252,
 };
 
 /// Flags for the normalisation of text that every index row carries.
@@ -469,7 +469,7 @@ pub(crate) fn index_row(
     Ok(CatalogRow {
         table: object,
         kind: CatalogRowKind::INDEX,
-        space_usage: spec.density,
+        space_usage: if spec.density == 0 { DEFAULT_DENSITY } else { spec.density },
         flags: flags.bits(),
         normalization_flags: Some(normalization_flags),
         key_most: (spec.key_most != 255).then_some(spec.key_most),

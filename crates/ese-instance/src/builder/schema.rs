@@ -3,7 +3,7 @@
 use ese_format::ColumnKind;
 
 use super::Value;
-use crate::catalog::{ColumnFlags, IndexFlags, TableFlags, TupleLimits};
+use crate::catalog::{ColumnFlags, IndexFlags, SpaceHints, TableFlags, TupleLimits};
 
 /// How a column is kept in its table's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +163,7 @@ pub struct IndexSpec {
     pub(crate) density: u32,
     pub(crate) locale: Option<String>,
     pub(crate) normalization_flags: Option<u32>,
+    pub(crate) space_hints: Option<SpaceHints>,
 }
 
 /// Which rows with nulls have entries.
@@ -187,9 +188,10 @@ impl IndexSpec {
             key_most: 255,
             segment_most: None,
             tuple_limits: None,
-            density: 80,
+            density: 0,
             locale: None,
             normalization_flags: None,
+            space_hints: None,
         }
     }
 
@@ -328,6 +330,14 @@ impl IndexSpec {
         self
     }
 
+    /// How the tree is filled and grows; says the density too.
+    #[must_use]
+    #[doc(alias = "pSpacehints")]
+    pub fn space_hints(mut self, hints: SpaceHints) -> Self {
+        self.space_hints = Some(hints);
+        self
+    }
+
     /// Locale whose order Unicode text has. "en-US" when not said; those whose order is not known are refused.
     #[must_use]
     #[doc(alias = "JET_bitIndexUnicode")]
@@ -373,6 +383,8 @@ pub struct TableSpec {
     pub(crate) template: Option<String>,
     pub(crate) chunk_size: Option<u32>,
     pub(crate) separation_threshold: Option<u32>,
+    pub(crate) space_hints: Option<SpaceHints>,
+    pub(crate) long_value_hints: Option<SpaceHints>,
 }
 
 impl TableSpec {
@@ -389,6 +401,8 @@ impl TableSpec {
             template: None,
             chunk_size: None,
             separation_threshold: None,
+            space_hints: None,
+            long_value_hints: None,
         }
     }
 
@@ -419,6 +433,22 @@ impl TableSpec {
     #[doc(alias = "ulDensity")]
     pub fn density(mut self, percent: u32) -> Self {
         self.density = percent;
+        self
+    }
+
+    /// How the table's own tree is filled and grows, in a table without primary index; with one, the hints are that index's.
+    #[must_use]
+    #[doc(alias = "pSeqSpacehints")]
+    pub fn space_hints(mut self, hints: SpaceHints) -> Self {
+        self.space_hints = Some(hints);
+        self
+    }
+
+    /// How the tree of its long values is filled and grows.
+    #[must_use]
+    #[doc(alias = "pLVSpacehints")]
+    pub fn long_value_hints(mut self, hints: SpaceHints) -> Self {
+        self.long_value_hints = Some(hints);
         self
     }
 

@@ -5,7 +5,7 @@ use ese_format::{
     SegmentKind, StoredCollation, default_chunk_size,
 };
 
-use super::{ColumnFlags, IndexFlags, TableFlags};
+use super::{ColumnFlags, IndexFlags, SpaceHints, TableFlags};
 
 /// A table: where it lies, its columns, its indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,16 @@ pub struct TableDefinition {
     pub indexes: Vec<IndexDefinition>,
     /// The tree of long values, when there is one.
     pub long_values: Option<LongValueTree>,
+    /// Bytes of a long value up to which it is kept in the row, when set for the table.
+    #[doc(alias = "cbSeparateLV")]
+    pub separation_threshold: Option<u32>,
+    /// Pages that the table's own tree has at first; 0 for what is usual.
+    pub initial_pages: u32,
+    /// How the table's own tree is filled and grows. Its first size is [`initial_pages`](Self::initial_pages), not in here.
+    pub space_hints: SpaceHints,
+    /// The same for its long values.
+    #[doc(alias = "pLVSpacehints")]
+    pub long_value_hints: SpaceHints,
 }
 
 /// The tree of a table's long values.
@@ -94,6 +104,8 @@ pub struct IndexDefinition {
     pub sort_version: Option<Vec<u8>>,
     /// Identifier of the sort, as stored.
     pub sort_id: Option<Vec<u8>>,
+    /// How the tree is filled and grows.
+    pub space_hints: SpaceHints,
 }
 
 /// Limits of a substring index, in characters.

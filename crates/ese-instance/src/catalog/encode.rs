@@ -47,7 +47,14 @@ impl CatalogRow {
             self.sort_id.as_deref(),
         ];
         let threshold = self.separation_threshold.map(u32::to_le_bytes);
-        let tagged = [(258, threshold.as_ref().map(|bytes| &bytes[..])), (261, self.locale_name.as_deref())];
+        let tagged = [
+            (256, self.callback_data.as_deref()),
+            (257, self.callback_dependencies.as_deref()),
+            (258, threshold.as_ref().map(|bytes| &bytes[..])),
+            (259, self.space_hints.as_deref()),
+            (260, self.long_value_hints.as_deref()),
+            (261, self.locale_name.as_deref()),
+        ];
         let slots = fixed.iter().zip(FIXED_SIZES).map(|(v, size)| FixedSlot { size, value: v.as_deref() });
         let last_fixed = fixed.iter().rposition(Option::is_some).map_or(0, |i| i + 1);
         let last_variable = variable.iter().rposition(Option::is_some).map_or(0, |i| i + 1);

@@ -8,12 +8,15 @@ mod encode;
 mod flags;
 mod name;
 mod row;
+mod space_hints;
 mod table;
 
 pub use definition::{ColumnDefinition, IndexDefinition, LongValueTree, TableDefinition, TupleLimits};
 pub use flags::{ColumnFlags, IndexFlags, TableFlags};
 pub use name::{decode_windows_1252, encode_windows_1252};
 pub use row::{CatalogRow, CatalogRowKind};
+pub(crate) use space_hints::DEFAULT_DENSITY;
+pub use space_hints::{SpaceHintFlags, SpaceHints};
 pub use table::{CatalogError, TableBuilder};
 
 use ese_format::{ObjectId, PageNumber};

@@ -101,6 +101,18 @@ pub struct CatalogRow {
     /// Threshold above which values are separated.
     #[doc(alias = "SeparateLV")]
     pub separation_threshold: Option<u32>,
+    /// Space hints beside density and pages.
+    #[doc(alias = "SpaceHints")]
+    pub space_hints: Option<Vec<u8>>,
+    /// Space hints of long values that have no tree yet.
+    #[doc(alias = "SpaceDeferredLVHints")]
+    pub long_value_hints: Option<Vec<u8>>,
+    /// What a callback is given.
+    #[doc(alias = "CallbackData")]
+    pub callback_data: Option<Vec<u8>>,
+    /// Names of columns that a callback looks at.
+    #[doc(alias = "CallbackDependencies")]
+    pub callback_dependencies: Option<Vec<u8>>,
 }
 
 impl CatalogRow {
@@ -153,13 +165,20 @@ impl CatalogRow {
             sort_id: variable(137)?,
             locale_name: None,
             separation_threshold: None,
+            space_hints: None,
+            long_value_hints: None,
+            callback_data: None,
+            callback_dependencies: None,
         };
         for column in view.tagged_columns() {
             let column = column?;
-            // The rest (callback data, space hints) is read as an ordinary table's columns where it is wanted.
             let Some(value) = column.values().next().transpose()? else { continue };
             let TaggedValue::Plain(value) = value else { continue };
             match column.id.0 {
+                256 => row.callback_data = Some(value.to_vec()),
+                257 => row.callback_dependencies = Some(value.to_vec()),
+                259 => row.space_hints = Some(value.to_vec()),
+                260 => row.long_value_hints = Some(value.to_vec()),
                 258 => row.separation_threshold = value.first_chunk().map(|b| u32::from_le_bytes(*b)),
                 261 => row.locale_name = Some(value.to_vec()),
                 _ => {}

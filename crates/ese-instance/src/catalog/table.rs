@@ -4,7 +4,7 @@ use ese_format::{ColumnId, ColumnKind, JetError, KeySegment, ObjectId, PageNumbe
 
 use super::{
     CATALOG_OBJECT, CATALOG_SHADOW_OBJECT, CatalogRow, CatalogRowKind, ColumnDefinition, ColumnFlags,
-    IndexDefinition, IndexFlags, LongValueTree, TableDefinition, TableFlags, TupleLimits,
+    IndexDefinition, IndexFlags, LongValueTree, SpaceHints, TableDefinition, TableFlags, TupleLimits,
     decode_windows_1252,
 };
 
@@ -92,6 +92,10 @@ impl TableBuilder {
         if row.kind != CatalogRowKind::TABLE || row.id != row.table.0 {
             return Err(CatalogError::NoTableRow { table: row.table, kind: row.kind.0 });
         }
+        // Bytes that make no sense are hints that were not given.
+        let stored = |bytes| SpaceHints::from_stored(row.kind, row.space_usage, 0, bytes);
+        let hints = stored(row.space_hints.as_deref()).or_else(|| stored(None)).unwrap_or_default();
+        let of_values = SpaceHints::from_deferred(row.long_value_hints.as_deref());
         Ok(Self {
             table: TableDefinition {
                 name: decode_windows_1252(&row.name),
@@ -103,6 +107,10 @@ impl TableBuilder {
                 columns: Vec::new(),
                 indexes: Vec::new(),
                 long_values: None,
+                separation_threshold: row.separation_threshold,
+                initial_pages: row.pages_or_locale,
+                space_hints: hints,
+                long_value_hints: of_values.unwrap_or(SpaceHints::with_density(100)),
             },
         })
     }
@@ -223,6 +231,8 @@ impl TableBuilder {
             locale_id: row.pages_or_locale,
             sort_version: row.sort_version.clone(),
             sort_id: row.sort_id.clone(),
+            space_hints: SpaceHints::from_stored(row.kind, row.space_usage, 0, row.space_hints.as_deref())
+                .unwrap_or(SpaceHints::with_density(row.space_usage)),
         })
     }
 }

@@ -4,19 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use ese_btree::live::Tree;
-use ese_format::{JetError, ObjectId, PageFlags, PageNumber, RootFields};
+use ese_format::{JetError, ObjectId, PageFlags, PageNumber, RootFields, default_chunk_size};
 
 use super::catalog_rows::{insert_row, is_duplicate};
 use super::key_limit;
 use super::locales::count_index;
 use super::object_map::add_object;
+use super::space_hints;
 use crate::builder::BuilderError;
 use crate::builder::definition::{
     ColumnPlacer, IndexedColumn, PlacedColumn, column_row, encode_name, find_placed, index_row, table_row,
 };
 use crate::builder::schema::TableSpec;
 use crate::catalog::{
-    CatalogRow, CatalogRowKind, ColumnFlags, IndexFlags, TableFlags, decode_windows_1252, encode_windows_1252,
+    CatalogRow, CatalogRowKind, ColumnFlags, IndexFlags, SpaceHints, TableFlags, decode_windows_1252,
+    encode_windows_1252,
 };
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
@@ -24,7 +26,7 @@ use crate::schema::{TableSchema, TableShared};
 use crate::session::SessionCallGuard;
 
 /// Pages that a tree without space trees of its own can have.
-const MOST_SINGLE_EXTENT_PAGES: u32 = 32;
+pub(super) const MOST_SINGLE_EXTENT_PAGES: u32 = 32;
 /// Most pages that a table gets at once.
 const MOST_INITIAL_PAGES: u32 = 100_000;
 
@@ -35,6 +37,7 @@ struct Plan<'a> {
     columns: Vec<PlacedColumn<'a>>,
     /// The template's first.
     indexes: Vec<CatalogRow>,
+    hints: SpaceHints,
 }
 
 /// Creates a table with its columns and indexes.
@@ -62,6 +65,11 @@ fn plan<'a>(
     encode_name(&spec.name)?;
     if spec.density != 0 && !(20..=100).contains(&spec.density) {
         return Err(refuse(JetError::DENSITY_INVALID, "the density is 20 to 100 percent"));
+    }
+    let page_size = database.page_size();
+    let hints = space_hints::of_table(spec, page_size)?;
+    if spec.chunk_size.is_some_and(|bytes| bytes > default_chunk_size(page_size)) {
+        return Err(refuse(JetError::INVALID_LV_CHUNK_SIZE, "long values are kept in smaller pieces"));
     }
     let template = match &spec.template {
         None => None,
@@ -104,7 +112,8 @@ fn plan<'a>(
         if index.density != 0 && !(20..=100).contains(&index.density) {
             return Err(refuse(JetError::DENSITY_INVALID, "the density is 20 to 100 percent"));
         }
-        let mut row = index_row(index, &find, ObjectId(0), key_limit(database.page_size()))?;
+        let mut row = index_row(index, &find, ObjectId(0), key_limit(page_size))?;
+        space_hints::put_into_index(&mut row, index, &spec.name, hints.initial_density, page_size)?;
         if !names.insert(row.name.to_ascii_lowercase()) {
             let (table, name) = (spec.name.clone(), index.name.clone());
             return Err(BuilderError::PartDuplicate { table, name, index: true }.into());
@@ -117,7 +126,7 @@ fn plan<'a>(
         }
         indexes.push(row);
     }
-    Ok(Plan { spec, template, columns, indexes })
+    Ok(Plan { spec, template, columns, indexes, hints })
 }
 
 pub(super) fn is_primary(row: &CatalogRow) -> bool {
@@ -155,12 +164,23 @@ fn carry_out(
     if let Some(template) = &plan.template {
         template.shared.make_static();
     }
-    let pages = spec.pages.clamp(1, MOST_INITIAL_PAGES);
+    let page_size = database.page_size();
+    let pages = plan.hints.initial_pages(page_size).min(MOST_INITIAL_PAGES);
     let (live, state) = call.parts()?;
     let multiple = pages > MOST_SINGLE_EXTENT_PAGES;
     let tree = live.create_tree(state, slot, PageNumber::DATABASE_ROOT, object, 0, pages, multiple)?;
-    let density = if spec.density == 0 { 80 } else { spec.density };
-    let row = CatalogRow { space_usage: density, ..table_row(spec, object, tree.root.root)? };
+    let row = CatalogRow {
+        space_usage: plan.hints.initial_density,
+        pages_or_locale: plan.hints.initial_bytes / page_size.bytes(),
+        space_hints: plan.hints.to_stored(CatalogRowKind::TABLE),
+        long_value_hints: match spec.long_value_hints {
+            Some(hints) => hints.checked(page_size).ok().and_then(SpaceHints::to_deferred),
+            None => None,
+        },
+        chunk_size: spec.chunk_size.filter(|&bytes| bytes != 0),
+        separation_threshold: spec.separation_threshold.filter(|&bytes| bytes != 0),
+        ..table_row(spec, object, tree.root.root)?
+    };
     insert_row(call, database, row).map_err(|error| {
         if is_duplicate(&error) { InstanceError::TableDuplicate { table: spec.name.clone() } } else { error }
     })?;
@@ -201,10 +221,13 @@ pub(super) fn add_index(
         (owner, table.root.root)
     } else {
         let object = call.trees().new_object_id(table.slot)?;
+        let pages = space_hints::initial_pages(row, database.page_size()).min(MOST_INITIAL_PAGES);
         let mut flags = PageFlags::INDEX;
         flags.set(PageFlags::NON_UNIQUE_KEYS, row.flags & IndexFlags::UNIQUE.bits() == 0);
         let (live, state) = call.parts()?;
-        let tree = live.create_tree(state, table.slot, table.root.root, object, flags.bits(), 1, false)?;
+        let (owner, flags) = (table.root.root, flags.bits());
+        let multiple = pages > MOST_SINGLE_EXTENT_PAGES;
+        let tree = live.create_tree(state, table.slot, owner, object, flags, pages, multiple)?;
         (object, tree.root.root)
     };
     let row = CatalogRow { table: owner, id: object.0, type_or_root: root.0, ..row.clone() };

@@ -9,6 +9,7 @@ use super::catalog_rows::delete_row;
 use super::columns::{check_not_fixed, find_row_by_name, is_empty};
 use super::create_table::{add_index, is_primary};
 use super::object_map::remove_object;
+use super::space_hints;
 use super::{key_limit, refuse};
 use crate::builder::BuilderError;
 use crate::builder::definition::{IndexedColumn, index_row};
@@ -36,6 +37,9 @@ pub(crate) fn create_index(
     }
     let find = |name: &str| table.column(name).map(|(_, column)| IndexedColumn::of(column));
     let mut row = index_row(spec, &find, table.object_id(), key_limit(database.page_size()))?;
+    let table_density = table.definition.space_hints.initial_density;
+    let name = &table.definition.name;
+    space_hints::put_into_index(&mut row, spec, name, table_density, database.page_size())?;
     if table.index(spec.name.trim_end_matches(' ')).is_some() {
         let (table, name) = (table.definition.name.clone(), spec.name.clone());
         return Err(BuilderError::PartDuplicate { table, name, index: true }.into());

@@ -4,6 +4,7 @@ use ese_btree::live::Tree;
 use ese_format::{ObjectId, PageFlags, PageNumber};
 
 use super::catalog_rows::insert_row;
+use super::create_table::MOST_SINGLE_EXTENT_PAGES;
 use super::object_map::add_object;
 use crate::catalog::{CatalogRow, CatalogRowKind};
 use crate::database::AttachedDatabase;
@@ -66,15 +67,19 @@ fn create(
     let owner = table.object_id();
     let object = call.trees().new_object_id(slot)?;
     let flags = PageFlags::LONG_VALUE.bits();
+    let hints = table.definition.long_value_hints;
+    let pages = hints.initial_pages(database.page_size());
     let (live, state) = call.parts()?;
-    let tree = live.create_tree(state, slot, table.tree.root.root, object, flags, 1, false)?;
+    let multiple = pages > MOST_SINGLE_EXTENT_PAGES;
+    let tree = live.create_tree(state, slot, table.tree.root.root, object, flags, pages, multiple)?;
     let row = CatalogRow {
         table: owner,
         kind: CatalogRowKind::LONG_VALUE,
         id: object.0,
         type_or_root: tree.root.root.0,
-        space_usage: 100,
+        space_usage: hints.initial_density,
         pages_or_locale: 1,
+        space_hints: hints.to_stored(CatalogRowKind::LONG_VALUE),
         name: b"LV".to_vec(),
         ..CatalogRow::default()
     };

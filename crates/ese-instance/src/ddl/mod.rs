@@ -11,6 +11,7 @@ pub(crate) mod locales;
 mod long_values;
 pub(crate) mod object_map;
 mod rename;
+mod space_hints;
 
 pub(crate) use build_index::bring_entries;
 pub(crate) use catalog_rows::insert_row;

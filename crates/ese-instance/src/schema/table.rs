@@ -50,7 +50,8 @@ pub(crate) fn index_tree(slot: DatabaseSlot, index: &IndexDefinition) -> Tree {
     let mut flags = PageFlags::INDEX;
     flags.set(PageFlags::NON_UNIQUE_KEYS, !index.flags.contains(IndexFlags::UNIQUE));
     let flags = if index.is_primary() { 0 } else { flags.bits() };
-    Tree { slot, root: TreeRoot::new(index.root, index.object_id, flags) }
+    let root = TreeRoot::new(index.root, index.object_id, flags);
+    Tree { slot, root: root.with_density(index.space_hints.initial_density) }
 }
 
 /// The tree of a table's long values.
@@ -65,7 +66,8 @@ impl TableSchema {
         shared: Arc<TableShared>,
         epoch: u64,
     ) -> Self {
-        let tree = Tree { slot, root: TreeRoot::new(definition.root, definition.object_id, 0) };
+        let root = TreeRoot::new(definition.root, definition.object_id, 0);
+        let tree = Tree { slot, root: root.with_density(definition.space_hints.initial_density) };
         let indexes = definition
             .indexes
             .iter()

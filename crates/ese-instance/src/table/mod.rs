@@ -57,7 +57,7 @@ pub use set_column::{SetFlags, SetOptions};
 pub use statistics::IndexStatistics;
 pub(crate) use temporary::TemporaryCursor;
 pub use temporary::{TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec};
-pub use update::{PrepareKind, UpdateFlags};
+pub use update::{EscrowFlags, PrepareKind, UpdateFlags};
 pub(crate) use zero::{ZeroCounter, delete_zero_rows};
 
 use crate::catalog::TableDefinition;

@@ -157,7 +157,8 @@ impl Cursor {
         } else if flags.contains(SetFlags::INTRINSIC) {
             most
         } else {
-            MOST_INTRINSIC.clamp(plan.id_len(), most)
+            let preferred = plan.table().separation_threshold.filter(|&bytes| bytes != 0);
+            preferred.map_or(MOST_INTRINSIC, |bytes| bytes as usize).clamp(plan.id_len(), most)
         };
         let saved = self.copy.bytes().to_vec();
         let mut threshold = plan.page_size.len();

@@ -97,6 +97,17 @@ bitflags::bitflags! {
     }
 }
 
+bitflags::bitflags! {
+    /// Options of adding to a counter. Unknown bits are ignored.
+    #[doc(alias = "JetEscrowUpdate")]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct EscrowFlags: u32 {
+        /// It stays when the transaction is rolled back.
+        #[doc(alias = "JET_bitEscrowNoRollback")]
+        const NO_ROLLBACK = 0x1;
+    }
+}
+
 /// A row being prepared.
 #[derive(Debug)]
 pub(super) struct Prepared {
@@ -395,6 +406,7 @@ impl Cursor {
         database: Option<&Arc<AttachedDatabase>>,
         id: u32,
         delta: &[u8],
+        flags: EscrowFlags,
         updatable: bool,
     ) -> Result<i64> {
         if call.level() == 0 {
@@ -424,6 +436,11 @@ impl Cursor {
             }
             let (trees, state) = call.parts()?;
             let (tree, key) = (&plan.rows.0, self.row.key());
+            if flags.contains(EscrowFlags::NO_ROLLBACK) {
+                let (amount, wide) = (amount_of(delta), delta.len() > 4);
+                let old = trees.add_unversioned(state, tree, key, offset, amount, wide);
+                return gone_is_deleted(old.map_err(TableError::from));
+            }
             if let &[a, b, c, d] = delta {
                 let delta = i32::from_le_bytes([a, b, c, d]);
                 let old = trees.add_i32(state, tree, key, offset, delta).map_err(TableError::from);
@@ -439,11 +456,7 @@ impl Cursor {
         self.forget_row();
         let ends = ColumnFlags::DELETE_ON_ZERO | ColumnFlags::FINALIZE;
         if let (Ok(old), Some(database), true) = (&old, database, column.flags.intersects(ends)) {
-            let added = match delta {
-                &[a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
-                _ => delta.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes)),
-            };
-            if old.wrapping_add(added) == 0 {
+            if old.wrapping_add(amount_of(delta)) == 0 {
                 call.note_zero(ZeroCounter {
                     database: Arc::clone(database),
                     table: Arc::clone(&plan.schema),
@@ -453,6 +466,14 @@ impl Cursor {
             }
         }
         old
+    }
+}
+
+/// What a counter is changed by: four bytes or eight.
+fn amount_of(delta: &[u8]) -> i64 {
+    match delta {
+        &[a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+        _ => delta.first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes)),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::state::SessionCall;
 use crate::table::cursor::Cursor;
 use crate::table::error::Result;
 use crate::table::temporary::TableCall;
-use crate::table::{PrepareKind, SetOptions, Table, TableEvent, TableStatus, UpdateFlags};
+use crate::table::{EscrowFlags, PrepareKind, SetOptions, Table, TableEvent, TableStatus, UpdateFlags};
 
 /// Bytes that most bookmarks do not exceed.
 const USUAL_KEY: usize = 32;
@@ -103,9 +103,19 @@ impl Table {
     /// `Live`: outside a transaction, or the row is being changed otherwise; `Column` for a column that is no counter.
     #[doc(alias = "JetEscrowUpdate")]
     pub fn escrow_update(&mut self, column: u32, delta: &[u8]) -> Result<i64> {
+        self.escrow_update_with(column, delta, EscrowFlags::empty())
+    }
+
+    /// As [`escrow_update`](Self::escrow_update), with options.
+    ///
+    /// # Errors
+    /// As [`escrow_update`](Self::escrow_update).
+    pub fn escrow_update_with(&mut self, column: u32, delta: &[u8], flags: EscrowFlags) -> Result<i64> {
         self.allow(TableCall::Escrow)?;
         let updatable = self.is_updatable();
         let database = self.database.clone();
-        self.call(|cursor, call| cursor.escrow_update(call, database.as_ref(), column, delta, updatable))
+        self.call(|cursor, call| {
+            cursor.escrow_update(call, database.as_ref(), column, delta, flags, updatable)
+        })
     }
 }

@@ -8,7 +8,7 @@ use ese_format::{
 use super::super::error::{Result, TableError};
 use crate::builder::definition::SORT_VERSION;
 use crate::catalog::{
-    ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, TableDefinition, TableFlags,
+    ColumnDefinition, ColumnFlags, IndexDefinition, IndexFlags, SpaceHints, TableDefinition, TableFlags,
 };
 use crate::ddl::key_limit;
 
@@ -275,6 +275,7 @@ pub(super) fn definition(
             locale_id: spec.locale_id,
             sort_version: Some(SORT_VERSION.to_vec()),
             sort_id: None,
+            space_hints: SpaceHints::with_density(100),
         };
         if localized || spec.locale.is_some() || spec.locale_id != 0 {
             index.collation().map_err(|error| TableError::Key(error.into()))?;
@@ -291,6 +292,10 @@ pub(super) fn definition(
         columns,
         indexes,
         long_values: None,
+        separation_threshold: None,
+        initial_pages: 0,
+        space_hints: SpaceHints::with_density(100),
+        long_value_hints: SpaceHints::with_density(100),
     };
     Ok((table, ids))
 }
