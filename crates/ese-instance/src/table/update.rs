@@ -455,15 +455,15 @@ impl Cursor {
         });
         self.forget_row();
         let ends = ColumnFlags::DELETE_ON_ZERO | ColumnFlags::FINALIZE;
-        if let (Ok(old), Some(database), true) = (&old, database, column.flags.intersects(ends)) {
-            if old.wrapping_add(amount_of(delta)) == 0 {
-                call.note_zero(ZeroCounter {
-                    database: Arc::clone(database),
-                    table: Arc::clone(&plan.schema),
-                    bookmark: self.row.key().to_vec(),
-                    place,
-                });
-            }
+        if let (Ok(old), Some(database), true) = (&old, database, column.flags.intersects(ends))
+            && old.wrapping_add(amount_of(delta)) == 0
+        {
+            call.note_zero(ZeroCounter {
+                database: Arc::clone(database),
+                table: Arc::clone(&plan.schema),
+                bookmark: self.row.key().to_vec(),
+                place,
+            });
         }
         old
     }
