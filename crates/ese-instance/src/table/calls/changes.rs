@@ -32,7 +32,7 @@ impl Table {
         self.call(Cursor::cancel)
     }
 
-    /// Sets a column of the row being prepared. No bytes mean null, unless [`SetFlags::ZERO_LENGTH`] is there.
+    /// Sets a column of the row being prepared. No bytes mean null, unless [`SetFlags::ZERO_LENGTH`](crate::SetFlags::ZERO_LENGTH) is there.
     ///
     /// # Errors
     /// `UpdateNotPrepared`; `ColumnNotFound`, `BadColumnId`; `Column` for values that the column does not take; `Edit` when
