@@ -557,3 +557,25 @@ fn a_range_goes_with_the_search_key() {
     table.close().unwrap();
     bed.finish();
 }
+
+#[test]
+fn what_needs_a_transaction_whatever_the_row_has() {
+    let (bed, mut table) = bed();
+    table.move_first().unwrap();
+    assert_eq!(number(table.prepare(PrepareKind::InsertCopy)), -1054);
+    assert_eq!(number(table.update()), -1609, "nothing is prepared");
+    bed.session.begin().unwrap();
+    table.prepare(PrepareKind::InsertCopy).unwrap();
+    table.cancel_update().unwrap();
+    // A size without data is a size all the same.
+    table.prepare(PrepareKind::Replace).unwrap();
+    let size = |size| SetOptions { flags: SetFlags::SIZE, size: Some(size), ..SetOptions::default() };
+    assert_eq!(number(table.set_column(N, &[], size(9))), -1047);
+    assert_eq!(number(table.set_column(MANY, &[], size(9))), -1506);
+    assert_eq!(number(table.set_column(MANY, &[], size(3))), -1047);
+    assert_eq!(number(table.set_column(N, &[], size(0))), 0);
+    table.cancel_update().unwrap();
+    bed.session.rollback().unwrap();
+    table.close().unwrap();
+    bed.finish();
+}

@@ -255,9 +255,11 @@ fn copies_and_conflicts() {
     let c = columns(&mut table);
     let first = insert(&mut table, &c, "Ada", 1);
     table.goto_bookmark(&first).unwrap();
+    let copying = bed.session.transaction().unwrap();
     table.prepare(PrepareKind::InsertCopy).unwrap();
     table.set_column(c.age, &2_i16.to_le_bytes(), SetFlags::empty()).unwrap();
     let second = table.update().unwrap();
+    copying.commit(CommitMode::Lazy).unwrap();
     assert_eq!(second, [0x7F, 0x80, 0, 0, 2]);
     table.prepare(PrepareKind::InsertCopyDeleteOriginal).unwrap();
     assert_eq!(number(table.delete()), -1607);

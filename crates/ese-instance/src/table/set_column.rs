@@ -97,6 +97,22 @@ pub(super) const fn is_too_big(error: &TableError) -> bool {
     matches!(error, TableError::Edit(RecordEditError::TooBig { .. }))
 }
 
+/// A size without data, for a column that is no long value: whether a value of this size could be.
+fn check_claimed_size(column: &ColumnDefinition, size: usize) -> Result<()> {
+    if column.id.is_variable() {
+        return Ok(());
+    }
+    let most = column.max_size as usize;
+    if column.id.is_tagged() && most != 0 && size > most {
+        let what = "the value is longer than the column allows";
+        return Err(column_error(column, what, JetError::COLUMN_TOO_BIG));
+    }
+    let slot = if column.id.is_fixed() { Some(column.slot_size()) } else { column.kind.fixed_size() };
+    let fits = slot.is_none_or(|slot| size == slot || size < slot && column.kind.is_text_or_binary());
+    let what = "the value has another size than the column";
+    if fits { Ok(()) } else { Err(column_error(column, what, JetError::INVALID_BUFFER_SIZE)) }
+}
+
 impl Cursor {
     pub(super) fn set_column(
         &mut self,
@@ -137,7 +153,15 @@ impl Cursor {
                 return Err(column_error(column, what, JetError::INVALID_COLUMN_TYPE));
             }
         }
-        let value = (!data.is_empty() || flags.contains(SetFlags::ZERO_LENGTH)).then_some(data);
+        let mut value = (!data.is_empty() || flags.contains(SetFlags::ZERO_LENGTH)).then_some(data);
+        if let (Some(size @ 1..), true, false) = (options.size, data.is_empty(), column.kind.is_long_value())
+            && flags.contains(SetFlags::SIZE)
+        {
+            check_claimed_size(column, size as usize)?;
+            if column.id.is_variable() {
+                value = Some(data);
+            }
+        }
         if !column.id.is_tagged() && !column.kind.is_long_value() {
             match set_untagged(&self.plan, &mut self.copy, column, value) {
                 // Values that may go elsewhere make room.

@@ -298,6 +298,9 @@ impl Cursor {
         if threshold <= plan.id_len() {
             return Ok(0);
         }
+        if call.level() == 0 {
+            return Err(LiveError::NotInTransaction.into());
+        }
         let mut threshold = threshold / 2;
         if threshold < plan.page_size.len() / 64 {
             threshold = plan.id_len();
@@ -324,9 +327,6 @@ impl Cursor {
         }
         if found.is_empty() {
             return Ok(threshold);
-        }
-        if call.level() == 0 {
-            return Err(LiveError::NotInTransaction.into());
         }
         for (target, number, compress) in found {
             let plain = {

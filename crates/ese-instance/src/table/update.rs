@@ -295,6 +295,10 @@ impl Cursor {
         if matches!(kind, PrepareKind::InsertCopy | PrepareKind::InsertCopyDeleteOriginal) {
             self.set_next_number(call, &mut prepared)?;
         }
+        if kind == PrepareKind::InsertCopy && call.level() == 0 {
+            // Long values of both rows are counted for both, if there were any.
+            return Err(LiveError::NotInTransaction.into());
+        }
         if let Some(link) = &self.link {
             link.prepared(Some(call.level()));
         }
