@@ -726,3 +726,58 @@ fn scans_and_reads_with_little_room() {
     assert!(trees.counters().pages_read > before + 1000, "pages come and go");
     trees.rollback(&mut t).unwrap();
 }
+
+/// Runs of keys in order that begin anywhere among others, each cut by keys of elsewhere and by deletions: the place behind the
+/// last node of a leaf is taken only for what belongs there, and rarely looked for.
+#[test]
+fn runs_in_order_among_other_keys() {
+    for cache in [0, 4 << 20] {
+        let world = World::new(4096, cache, 0);
+        let (trees, tree) = (&world.trees, &world.tree);
+        let mut random = Random(0x0DE2);
+        let mut expected = BTreeSet::new();
+        let mut t = trees.open_session(SessionId(8));
+        let (mut inserted, mut descents) = (0, 0);
+        for run in 0..60_u32 {
+            trees.begin(&mut t, false).unwrap();
+            let start = random.below(1 << 20) as u32 * 4096;
+            let before = (expected.len(), trees.counters().descents);
+            for step in 0..300 {
+                let key = start + step * (1 + run % 9);
+                if expected.insert(key) {
+                    trees.insert(&mut t, tree, &key.to_be_bytes(), &[7; 60]).unwrap();
+                }
+            }
+            inserted += expected.len() - before.0;
+            descents += trees.counters().descents - before.1;
+            for _ in 0..random.below(20) {
+                let key = random.below(1 << 32) as u32;
+                if expected.insert(key) {
+                    trees.insert(&mut t, tree, &key.to_be_bytes(), &[7; 60]).unwrap();
+                }
+            }
+            for key in expected.iter().copied().step_by(5).collect::<Vec<_>>() {
+                if random.below(6) == 0 {
+                    trees.delete(&mut t, tree, &key.to_be_bytes(), &[]).unwrap();
+                    expected.remove(&key);
+                }
+            }
+            trees.commit(&mut t).unwrap();
+            trees.clean_versions(usize::MAX).unwrap();
+        }
+        assert!(descents < inserted as u64 / 4, "{descents} descents for {inserted} rows");
+        trees.begin(&mut t, true).unwrap();
+        let (mut spot, mut found) = (Spot::new(), Vec::new());
+        let mut more = trees.seek(&t, tree, &[], &[], SeekHow::First, &mut spot).unwrap();
+        while more {
+            found.push(u32::from_be_bytes(spot.key[..].try_into().unwrap()));
+            more = trees.next(&t, tree, &mut spot).unwrap();
+        }
+        assert_eq!(found, expected.iter().copied().collect::<Vec<_>>());
+        for key in &expected {
+            assert!(trees.seek(&t, tree, &key.to_be_bytes(), &[], SeekHow::AtLeast, &mut spot).unwrap());
+            assert_eq!(spot.key[..], key.to_be_bytes());
+        }
+        trees.rollback(&mut t).unwrap();
+    }
+}

@@ -343,11 +343,16 @@ impl Core {
         let versioned = kind != InsertKind::Unversioned;
         self.may_change(t, tree.slot)?;
         let bookmark_data = tree.bookmark_data(data);
-        let leaf = match self.place_at_end(tree, key, bookmark_data) {
+        let known = match self.place_at_end(tree, key, bookmark_data) {
+            None => self.place_in_order(tree, key, bookmark_data),
+            end => end,
+        };
+        let leaf = match known {
             Some(leaf) => leaf,
             None => {
                 let leaf = self.descend(tree, key, bookmark_data)?;
                 self.note_last_leaf(tree, &leaf);
+                self.note_order(tree, &leaf);
                 leaf
             }
         };

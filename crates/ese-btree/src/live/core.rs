@@ -61,6 +61,23 @@ pub(super) struct LastLeaf {
     pub(super) frame: FrameId,
 }
 
+/// Where the descent to a leaf went through its parent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ParentPlace {
+    pub(super) page: PageNumber,
+    pub(super) frame: FrameId,
+    pub(super) line: usize,
+}
+
+/// The parent of a leaf whose end rows arrive at, in order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KnownParent {
+    pub(super) slot: DatabaseSlot,
+    pub(super) root: PageNumber,
+    pub(super) leaf: FrameId,
+    pub(super) place: ParentPlace,
+}
+
 pub(super) struct Core {
     pub(super) settings: LiveSettings,
     pub(super) log: Option<Arc<dyn ChangeLog>>,
@@ -79,6 +96,9 @@ pub(super) struct Core {
     pub(super) scratch_key: Vec<u8>,
     /// The last leaves of trees that were appended to lately.
     pub(super) last_leaves: [Option<LastLeaf>; 8],
+    /// Of the last descent, unless the root is a leaf.
+    pub(super) parent: Option<ParentPlace>,
+    pub(super) parents_in_order: [Option<KnownParent>; 8],
     /// Where the page that a move comes to next was last seen.
     pub(super) neighbour: Option<FrameId>,
     /// Where roots were last seen.
@@ -114,6 +134,8 @@ impl Core {
             scratch: Vec::new(),
             scratch_key: Vec::new(),
             last_leaves: [None; 8],
+            parent: None,
+            parents_in_order: [None; 8],
             neighbour: None,
             roots: [FrameId::NONE; KNOWN_ROOTS],
             read_ahead: (DatabaseSlot(0), PageNumber::NONE, 1),

@@ -3,7 +3,7 @@
 use ese_format::PageNumber;
 use ese_log::record::DatabaseSlot;
 
-use super::core::{Core, LastLeaf, Result};
+use super::core::{Core, KnownParent, LastLeaf, ParentPlace, Result};
 use super::{LiveError, Tree};
 use crate::page_cache::{FrameId, Pass, Passage};
 use crate::page_edit::{Share, page_flags};
@@ -75,6 +75,65 @@ impl Core {
         order.is_lt().then_some(Leaf { frame: known.frame, page: known.page, line: count, exact: false })
     }
 
+    /// The place behind the last node of the leaf that rows arrived at in order, when the key belongs there: its parent says
+    /// that it is in front of what follows, the leaf that it is behind what is there.
+    pub(super) fn place_in_order(&mut self, tree: &Tree, key: &[u8], data: &[u8]) -> Option<Leaf> {
+        let known = self.parents_in_order.get(last_leaf_of(tree)).copied().flatten()?;
+        if known.root != tree.root.root || known.slot != tree.slot || !data.is_empty() {
+            return None;
+        }
+        let found = self.in_front_of_what_follows(tree, &known, key);
+        if found.is_none()
+            && let Some(place) = self.parents_in_order.get_mut(last_leaf_of(tree))
+        {
+            *place = None;
+        }
+        found
+    }
+
+    fn in_front_of_what_follows(&mut self, tree: &Tree, known: &KnownParent, key: &[u8]) -> Option<Leaf> {
+        let of_tree = page_flags::EMPTY | page_flags::PRE_INIT | page_flags::SPACE_TREE;
+        let ParentPlace { page, frame, line } = known.place;
+        self.cache.begin_operation();
+        if !self.cache.still_holds(frame, known.slot, page) {
+            return None;
+        }
+        let parent = self.cache.page(frame);
+        if parent.object() != tree.root.object || parent.flags() & (of_tree | page_flags::LEAF) != 0 {
+            return None;
+        }
+        let separator = parent.node(line).ok()?;
+        let leaf = separator.child()?;
+        // The last child's separator is empty, and in front of every key.
+        if !separator.compare_bookmark(key, &[], true).is_gt()
+            || !self.cache.still_holds(known.leaf, known.slot, leaf)
+        {
+            return None;
+        }
+        let image = self.cache.page(known.leaf);
+        if image.object() != tree.root.object
+            || image.flags() & (of_tree | page_flags::LEAF) != page_flags::LEAF
+        {
+            return None;
+        }
+        let count = image.line_count();
+        let last = image.node(count.checked_sub(1)?).ok()?;
+        let order = last.compare_bookmark(key, &[], true);
+        order.is_lt().then_some(Leaf { frame: known.leaf, page: leaf, line: count, exact: false })
+    }
+
+    /// Remembers where the last descent came from, when its place is behind all nodes of its leaf.
+    pub(super) fn note_order(&mut self, tree: &Tree, leaf: &Leaf) {
+        if let Some(place) = self.parent
+            && tree.is_unique()
+            && leaf.line == self.cache.page(leaf.frame).line_count()
+            && let Some(known) = self.parents_in_order.get_mut(last_leaf_of(tree))
+        {
+            let (slot, root) = (tree.slot, tree.root.root);
+            *known = Some(KnownParent { slot, root, leaf: leaf.frame, place });
+        }
+    }
+
     /// Remembers the last leaf of a tree.
     pub(super) fn note_last_leaf(&mut self, tree: &Tree, leaf: &Leaf) {
         if self.cache.page(leaf.frame).next().is_none()
@@ -113,6 +172,7 @@ impl Core {
         way: Way<'_>,
     ) -> Result<LeafPage> {
         self.counters.descents += 1;
+        self.parent = None;
         // A separator of a tree with non-unique keys may reach into the data part.
         let joined;
         let bookmark = match way {
@@ -131,6 +191,7 @@ impl Core {
                 Some(Pass::Leaf) => return Ok(at),
                 Some(Pass::Child(passage)) => {
                     from = Some((at.frame, passage));
+                    self.parent = Some(ParentPlace { page: at.page, frame: at.frame, line: passage.line });
                     at = LeafPage { frame: passage.frame, page: passage.page, share: passage.share };
                 }
                 None => break,
@@ -189,6 +250,8 @@ impl Core {
                     }
                 },
             };
+            let line = signed.as_ref().map_or(line, |passage| passage.line);
+            self.parent = Some(ParentPlace { page, frame, line });
             page = match signed {
                 Some(passage) => {
                     from = Some((frame, passage));
