@@ -1,5 +1,5 @@
 //! Bulk insert alone, the engine and redb in turns, with the processor time that each took. The arguments are the numbers of
-//! rows and of rounds, and the name of a store when only that one is to work.
+//! rows, of rounds, and of older rows with keys beyond them, and the name of a store when only that one is to work.
 
 use std::time::Instant;
 
@@ -20,7 +20,8 @@ fn processor_time() -> f64 {
 fn main() -> Result<()> {
     let number = |place| std::env::args().nth(place).map(|text| text.parse::<u64>()).transpose();
     let (rows, rounds) = (number(1)?.unwrap_or(1_000_000), number(2)?.unwrap_or(3));
-    let only = std::env::args().nth(3);
+    let older = number(3)?.unwrap_or(0);
+    let only = std::env::args().nth(4);
     for _ in 0..rounds {
         for name in
             ["ese", "redb"].into_iter().filter(|name| only.as_deref().is_none_or(|only| only == *name))
@@ -30,6 +31,8 @@ fn main() -> Result<()> {
                 "ese" => Box::new(EseStore::create(directory.path(), CACHE)?),
                 _ => Box::new(RedbStore::create(directory.path(), CACHE)?),
             };
+            let beyond: Vec<u64> = (1 << 40..(1 << 40) + older).collect();
+            store.insert_durably(&beyond)?;
             let (start, processor) = (Instant::now(), processor_time());
             store.insert_bulk(0..rows)?;
             let (wall, processor) = (start.elapsed().as_secs_f64(), processor_time() - processor);
