@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use ese_format::{ColumnKind, DatabaseState, EngineFormatVersion, LogGeneration};
+use ese_format::{
+    ColumnKind, DatabaseHeader, DatabaseState, EngineFormatVersion, JetError, LogGeneration, PageSize,
+};
 use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, IndexSpec, TableSpec, TermMode, read_database_header,
 };
@@ -103,6 +105,40 @@ fn the_log_alone_brings_a_created_database_back() {
         whole.recover();
         assert_eq!(bed.page_differences(&whole), Vec::<String>::new(), "{what}");
     }
+}
+
+/// A database is created in the place of one that the log created before. Killed with the file gone, or begun: recovery makes
+/// the first one, and the second in its place. A file that recovery has not made stays as it is.
+#[test]
+fn a_database_created_again_comes_back_from_the_log() {
+    let bed = Bed::new();
+    let instance = bed.start(4096, 9600);
+    let session = instance.begin_session().unwrap();
+    session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
+    session.detach_database(Path::new(DATABASE)).unwrap();
+    let first = bed.storage.get(Path::new(DATABASE)).unwrap();
+    let database =
+        session.create_database(Path::new(DATABASE), &CreateOptions::default().overwrite()).unwrap();
+    database.create_table(&books()).unwrap();
+    instance.flush_log().unwrap();
+    for begun in [false, true] {
+        let crashed = bed.snapshot();
+        if begun {
+            let mut header = DatabaseHeader::new(PageSize::new(4096).unwrap());
+            header.set_state(DatabaseState::JUST_CREATED);
+            crashed.storage.put(Path::new(DATABASE), header.write().repeat(2));
+        } else {
+            crashed.remove(DATABASE);
+        }
+        crashed.recover();
+        let reader = crashed.reader();
+        assert_sound("again", &reader);
+        assert!(reader.table("Books").is_ok(), "begun: {begun}");
+    }
+    let kept = bed.snapshot();
+    kept.storage.put(Path::new(DATABASE), first.clone());
+    assert_eq!(kept.try_recover().unwrap_err().jet_error(), JetError::ATTACHED_DATABASE_MISMATCH);
+    assert_eq!(kept.storage.get(Path::new(DATABASE)).unwrap(), first);
 }
 
 /// The log rolls between the record of an attach and the next one: pages changed from then on need the new generation, and

@@ -308,6 +308,11 @@ impl Replay<'_> {
                     std::cmp::Ordering::Greater => {
                         self.defer(slot, logged, expected, DeferReason::AttachedLater)
                     }
+                    // Made by this replay, it is what the log says was there before, and had gone when this one was created.
+                    std::cmp::Ordering::Less if self.made.contains(&path) => {
+                        drop(file);
+                        self.create_file(record, logged, expected, path, version)
+                    }
                     std::cmp::Ordering::Less => {
                         self.defer(slot, logged, expected, DeferReason::OtherDatabase)
                     }

@@ -40,6 +40,7 @@ impl Replay<'_> {
         let storage = &*self.environment.storage;
         let file = storage.open(&path, OpenOptions::new(OpenMode::CreateOrTruncate).direct_writes())?;
         file.set_len(2 * u64::from(self.page_size.bytes()))?;
+        self.made.insert(path.clone());
         let mut header = DatabaseHeader::new(self.page_size);
         header.set_signature(record.signature);
         header.set_log_signature(self.log_signature);

@@ -1,7 +1,7 @@
 //! Redo of a whole stream.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ese_btree::{Handled, PositionedRecords, Redo};
@@ -60,6 +60,8 @@ pub(super) struct Replay<'r> {
     pub(super) last_was_shut_down_mark: bool,
     /// Databases that were detached on the way.
     pub(super) detached: Vec<DatabaseOutcome>,
+    /// Files that replay itself has made.
+    pub(super) made: BTreeSet<PathBuf>,
     pub(super) last_log: Option<OpenLog>,
     pub(super) last_end: Option<EndOfLog>,
     /// The last log is the one that was being written.
@@ -123,6 +125,7 @@ impl<'r> Replay<'r> {
             stop_pending: false,
             stop_position: LogPosition::NONE,
             removed_logs: false,
+            made: BTreeSet::new(),
             entered: false,
             checkpoint: start.position,
             advanced_at: 0,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use ese_btree::{Difference, compare_databases};
 use ese_instance::recovery::{
-    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryRequest, recover,
+    MissingCurrentLog, NoRecoveryProgress, RecoveryEnvironment, RecoveryError, RecoveryReport,
+    RecoveryRequest, recover,
 };
 use ese_instance::{
     DatabaseReader, DirtyPolicy, Engine, Environment, FindingSeverity, InitOptions, Instance, InstanceError,
@@ -70,6 +71,11 @@ impl Bed {
 
     /// Replays the log, beside the files.
     pub(crate) fn recover(&self) {
+        self.try_recover().unwrap();
+    }
+
+    /// As [`recover`](Self::recover), which may fail.
+    pub(crate) fn try_recover(&self) -> Result<RecoveryReport, RecoveryError> {
         let (base, extension) = find_streams(&self.storage, Path::new("/db")).unwrap()[0].clone();
         let names = LogNames { base, extension, short_generations: true };
         let mut request = RecoveryRequest::soft(Path::new("/db"), names);
@@ -77,7 +83,7 @@ impl Bed {
         request.locations.directories.push("/db".into());
         let environment =
             RecoveryEnvironment::repeatable(Arc::new(self.storage.clone()), 1_795_353_522_574, 1);
-        recover(&request, &environment, &NoRecoveryProgress).unwrap();
+        recover(&request, &environment, &NoRecoveryProgress)
     }
 
     /// Pages that are not the same in the other's database.
