@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    ColumnSpec, CommitMode, CreateOptions, Database, Engine, Environment, IndexSpec, InitOptions, Instance,
-    ParameterId, PrepareKind, RetrieveFlags, SeekFlags, Session, SetFlags, Table, TableMode, TableSpec,
-    TermMode,
+    ColumnSpec, ColumnWrite, CommitMode, CreateOptions, Database, Engine, Environment, IndexSpec,
+    InitOptions, Instance, ParameterId, PrepareKind, RetrieveFlags, SeekFlags, Session, Table, TableMode,
+    TableSpec, TermMode,
 };
 
 use crate::{ROW_LEN, Result, Store, row};
@@ -81,8 +81,9 @@ struct Cursor {
 impl Cursor {
     fn insert(&mut self, key: u64) -> Result<()> {
         self.table.prepare(PrepareKind::Insert)?;
-        self.table.set_column(self.key, &key.to_le_bytes(), SetFlags::empty())?;
-        self.table.set_column(self.value, &row(key), SetFlags::empty())?;
+        let (number, value) = (key.to_le_bytes(), row(key));
+        let mut columns = [ColumnWrite::new(self.key, &number), ColumnWrite::new(self.value, &value)];
+        self.table.set_columns(&mut columns)?;
         self.table.update()?;
         Ok(())
     }

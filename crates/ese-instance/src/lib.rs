@@ -97,10 +97,10 @@ pub use session::{
 pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
-    CallbackId, ColumnFilter, ColumnList, ColumnListFlags, ColumnRead, EnumerateColumn, EnumerateFlags,
-    EnumeratedColumn, EnumeratedValue, EscrowFlags, FilterOperator, IndexList, IndexRange, IndexStatistics,
-    KeyColumn, ListNames, LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags, RecordPosition,
-    RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags,
-    SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus, TaggedColumnCount,
-    TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
+    CallbackId, ColumnFilter, ColumnList, ColumnListFlags, ColumnRead, ColumnWrite, EnumerateColumn,
+    EnumerateFlags, EnumeratedColumn, EnumeratedValue, EscrowFlags, FilterOperator, IndexList, IndexRange,
+    IndexStatistics, KeyColumn, ListNames, LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags,
+    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback,
+    SeekFlags, SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus,
+    TaggedColumnCount, TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
 };

@@ -5,9 +5,9 @@ mod table_bed;
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    ColumnSpec, CommitMode, EnumerateColumn, EnumerateFlags, IndexSpec, PrepareKind, RetrieveFlags,
-    RetrieveOptions, SeekFlags, SetFlags, SetOptions, Table, TableMode, TableSpec, TableStatus, UpdateFlags,
-    Value,
+    ColumnSpec, ColumnWrite, CommitMode, EnumerateColumn, EnumerateFlags, IndexSpec, PrepareKind,
+    RetrieveFlags, RetrieveOptions, SeekFlags, SetFlags, SetOptions, Table, TableMode, TableSpec,
+    TableStatus, UpdateFlags, Value,
 };
 use table_bed::{Bed, number};
 
@@ -317,6 +317,46 @@ fn copies_and_conflicts() {
     assert_eq!(number(reading.prepare(PrepareKind::Insert)), -1809);
     drop((theirs, reading, other_database));
     other.end().unwrap();
+    drop(table);
+    bed.finish();
+}
+
+#[test]
+fn columns_set_in_one_call() {
+    let bed = Bed::new(4096);
+    bed.database.create_table(&people()).unwrap();
+    let mut table = bed.open("People");
+    let c = columns(&mut table);
+    let age = 36_i16.to_le_bytes();
+    let mut columns = [ColumnWrite::new(c.name, b"Ada"), ColumnWrite::new(c.age, &age)];
+    assert_eq!(number(table.set_columns(&mut columns)), -1609, "no row is prepared");
+    table.prepare(PrepareKind::Insert).unwrap();
+    let mut phones = [
+        ColumnWrite::new(c.phone, b"1"),
+        ColumnWrite::new(c.phone, b"2"),
+        ColumnWrite::new(c.town, &[b'x'; 25]),
+    ];
+    phones[1].options.instance = 0;
+    assert_eq!(table.set_columns(&mut phones).unwrap(), TableStatus::ColumnMaxTruncated);
+    assert_eq!(
+        phones.map(|phone| phone.status),
+        [TableStatus::Done, TableStatus::Done, TableStatus::ColumnMaxTruncated]
+    );
+    assert_eq!(table.set_columns(&mut columns).unwrap(), TableStatus::Done);
+    // The first that fails ends it; what was set before stays.
+    let mut half = [
+        ColumnWrite::new(c.age, &[1, 0]),
+        ColumnWrite::new(c.id, &[1, 0, 0, 0]),
+        ColumnWrite::new(c.name, b"Bob"),
+    ];
+    assert_eq!(number(table.set_columns(&mut half)), -1511);
+    table.update().unwrap();
+    table.move_first().unwrap();
+    assert_eq!(table.get(c.name).unwrap().unwrap(), b"Ada");
+    assert_eq!(table.get(c.age).unwrap().unwrap(), [1, 0]);
+    assert_eq!(table.get(c.town).unwrap().unwrap(), [b'x'; 20]);
+    let second = RetrieveOptions { instance: 2, ..RetrieveOptions::default() };
+    assert_eq!(table.get_with(c.phone, second).unwrap().unwrap(), b"2");
     drop(table);
     bed.finish();
 }

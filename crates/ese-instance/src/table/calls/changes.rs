@@ -1,10 +1,14 @@
 //! Calls that change rows: a row in preparation, deletion, counters.
 
+use crate::database::AttachedDatabase;
+use crate::session::SessionCallGuard;
 use crate::state::SessionCall;
 use crate::table::cursor::Cursor;
 use crate::table::error::Result;
 use crate::table::temporary::TableCall;
-use crate::table::{EscrowFlags, PrepareKind, SetOptions, Table, TableEvent, TableStatus, UpdateFlags};
+use crate::table::{
+    ColumnWrite, EscrowFlags, PrepareKind, SetOptions, Table, TableEvent, TableStatus, UpdateFlags,
+};
 
 /// Bytes that most bookmarks do not exceed.
 const USUAL_KEY: usize = 32;
@@ -38,15 +42,30 @@ impl Table {
     /// `UpdateNotPrepared`; `ColumnNotFound`, `BadColumnId`; `Column` for values that the column does not take; `Edit` when
     /// the row becomes too long; `Live`: long columns need a transaction.
     #[doc(alias = "JetSetColumn")]
-    #[doc(alias = "JetSetColumns")]
     pub fn set_column(
         &mut self,
         column: u32,
         data: &[u8],
         options: impl Into<SetOptions>,
     ) -> Result<TableStatus> {
-        self.allow(TableCall::SetColumn)?;
         let options = options.into();
+        self.set(|cursor, call, database| cursor.set_column(call, database, column, data, &options))
+    }
+
+    /// Sets several columns of the row being prepared, one after the other. The answer is that of the last.
+    ///
+    /// # Errors
+    /// As [`set_column`](Self::set_column), with the first that fails; what was set before stays.
+    #[doc(alias = "JetSetColumns")]
+    pub fn set_columns(&mut self, columns: &mut [ColumnWrite<'_>]) -> Result<TableStatus> {
+        self.set(|cursor, call, database| cursor.set_columns(call, database, columns))
+    }
+
+    fn set(
+        &mut self,
+        set: impl FnOnce(&mut Cursor, &mut SessionCallGuard<'_>, Option<&AttachedDatabase>) -> Result<TableStatus>,
+    ) -> Result<TableStatus> {
+        self.allow(TableCall::SetColumn)?;
         let updatable = self.is_updatable();
         let mut call = self.session.enter(SessionCall::Ordinary)?;
         let database = self.database.as_deref();
@@ -54,7 +73,7 @@ impl Table {
             self.cursor.refresh_plan(&mut call, database)?;
         }
         self.cursor.check_updatable(&call, updatable)?;
-        self.cursor.set_column(&mut call, database, column, data, &options)
+        set(&mut self.cursor, &mut call, database)
     }
 
     /// Writes the row being prepared. Returns its bookmark. The cursor stays where it is.
