@@ -13,6 +13,7 @@ mod engine;
 pub mod killed;
 mod model;
 mod run;
+mod tidy;
 
 pub use model::{Model, Refusal, Row};
 pub use run::{Difference, Options, Report, run};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ese_instance::{CommitMode, TermMode};
+use ese_instance::{CommitMode, DefragmentFlags, TermMode};
 use ese_io::{SimulatedDisk, Storage, Survival};
 
 use crate::backup::{self, Backup};
@@ -57,6 +57,8 @@ pub struct Report {
     pub lost_commits: u64,
     /// Backups taken, restored and compared.
     pub backups: u64,
+    /// Times that trees were made smaller.
+    pub defragmentations: u64,
 }
 
 impl Report {
@@ -73,6 +75,7 @@ impl Report {
             restarts: self.restarts + other.restarts,
             lost_commits: self.lost_commits + other.lost_commits,
             backups: self.backups + other.backups,
+            defragmentations: self.defragmentations + other.defragmentations,
         }
     }
 }
@@ -174,6 +177,8 @@ impl World {
                 self.restart()
             } else if self.dice.once_in(if self.backup.is_some() { 3 } else { 1000 }) {
                 self.back_up()
+            } else if self.dice.once_in(300) {
+                self.tidy()
             } else {
                 self.step()
             };
@@ -335,6 +340,18 @@ impl World {
         };
         self.model.change_side(session, &name, rows);
         self.report.changes += 1;
+        Ok(())
+    }
+
+    /// Trees are made smaller, while others are in transactions.
+    fn tidy(&mut self) -> Result<(), String> {
+        let flags = match self.dice.below(3) {
+            0 => DefragmentFlags::START,
+            1 => DefragmentFlags::START | DefragmentFlags::NO_PARTIAL_MERGES,
+            _ => DefragmentFlags::ONE_TABLE,
+        };
+        self.running()?.tidy(flags)?;
+        self.report.defragmentations += 1;
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore
 pub use thread_counters::ThreadCounters;
 pub use tree_write::{
     CachedPages, LeafChange, LeafMark, MergeLevel, MergePlan, NodeChange, PageChange, PageStore, Place,
-    RecordContext, SpaceNote, SplitLevel, SplitPlan, Step, TreeRoot, TreeSpace, TreeWriteError, TreeWriter,
-    record_extension,
+    RecordContext, SpaceNote, SplitLevel, SplitPlan, Step, TidyWay, TreeRoot, TreeSpace, TreeWriteError,
+    TreeWriter, record_extension,
 };
 pub use undo::{UndoError, UndoLog, UndoStatistics};

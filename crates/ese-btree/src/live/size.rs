@@ -7,7 +7,7 @@ use super::core::{Core, Result};
 use super::search::Leaf;
 use super::store::LiveStore;
 use super::{LiveError, LiveTrees, TransactionState, Tree};
-use crate::tree_write::{LeafMark, TreeSpace, TreeWriter};
+use crate::tree_write::{LeafMark, TidyWay, TreeSpace, TreeWriter};
 
 impl LiveTrees {
     /// The space of the tree with root page `root`, as it is now, whoever has changed it.
@@ -33,14 +33,23 @@ impl LiveTrees {
         Ok(TreeWriter::new(store).extend_database(pages)?)
     }
 
-    /// Makes one leaf of a tree smaller, or joins it with a neighbour, when that can be: see
-    /// [`TreeWriter::tidy_leaf`]. Begins at the first leaf with an empty mark; returns where to go on. The tree must not be
-    /// given up meanwhile.
+    /// Where [`tidy_leaf`](Self::tidy_leaf) begins; `None` in a tree that is one page.
+    ///
+    /// # Errors
+    /// Errors of pages.
+    pub fn first_to_tidy(&self, tree: &Tree, way: TidyWay) -> Result<Option<LeafMark>> {
+        let mut core = self.core.lock();
+        core.slot(tree.slot)?;
+        core.with_reader(tree.slot, |writer| Ok(writer.first_to_tidy(&tree.root, way)?))
+    }
+
+    /// Makes one leaf of a tree smaller, or moves its nodes to a neighbour, when that can be: see
+    /// [`TreeWriter::tidy_leaf`]. Returns where to go on. The tree must not be given up meanwhile.
     ///
     /// # Errors
     /// Errors of pages and of the log.
     #[doc(alias = "ErrOLDDefragOneTable")]
-    pub fn tidy_leaf(&self, tree: &Tree, at: &LeafMark) -> Result<Option<LeafMark>> {
+    pub fn tidy_leaf(&self, tree: &Tree, at: &LeafMark, way: TidyWay) -> Result<Option<LeafMark>> {
         let mut core = self.core.lock();
         if core.slot(tree.slot)?.read_only {
             return Err(LiveError::DatabaseReadOnly(tree.slot));
@@ -49,7 +58,7 @@ impl LiveTrees {
             core.release_reserves(tree, at)?;
             core.system_transaction(system)?;
             let store = LiveStore::new(core, system, tree.slot);
-            Ok(TreeWriter::new(store).tidy_leaf(&tree.root, at)?)
+            Ok(TreeWriter::new(store).tidy_leaf(&tree.root, at, way)?)
         })
     }
 

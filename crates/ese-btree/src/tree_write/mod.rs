@@ -27,6 +27,6 @@ pub use free::SpaceNote;
 pub use record::{RecordContext, record_extension};
 pub use size::TreeSpace;
 pub use store::PageStore;
-pub use tidy::LeafMark;
+pub use tidy::{LeafMark, TidyWay};
 pub use tree::TreeRoot;
 pub use writer::{NodeChange, Place, Step, TreeWriter};

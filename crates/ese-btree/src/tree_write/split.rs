@@ -87,7 +87,7 @@ impl<'l, 'a> Load<'l, 'a> {
 
 /// The shortest separator between two neighbours: what they share, and one byte more of the right one.
 #[doc(alias = "ErrBTISplitComputeSeparatorKey")]
-fn separator(left: &Line<'_>, right: &Line<'_>, unique: bool) -> Vec<u8> {
+pub(super) fn separator(left: &Line<'_>, right: &Line<'_>, unique: bool) -> Vec<u8> {
     let (left_key, right_key) = (left.whole_key(), right.whole_key());
     let shared = |a: &[u8], b: &[u8]| a.iter().zip(b).take_while(|(x, y)| x == y).count();
     if unique || left_key != right_key {

@@ -1,6 +1,6 @@
 //! The identity of a tree.
 
-use ese_format::{ObjectId, PageNumber};
+use ese_format::{ObjectId, PageNumber, PageSize};
 
 use crate::page_edit::{PageImage, page_flags};
 
@@ -15,7 +15,7 @@ pub struct TreeRoot {
     pub flags: u32,
     /// For a space tree: the root of the tree whose space it describes. Else the root itself.
     pub owner: PageNumber,
-    /// How full leaves are made when nodes come behind all others, in percent.
+    /// How full leaves are made when nodes come behind all others, and by merges, in percent.
     #[doc(alias = "ulInitialDensity")]
     pub density: u8,
 }
@@ -47,6 +47,12 @@ impl TreeRoot {
             return 0;
         }
         (100 - usize::from(self.density)) * image.bytes().len() / 100
+    }
+
+    /// Bytes that stay free on a leaf to which a merge moves nodes.
+    #[doc(alias = "CbBTIFreeDensity")]
+    pub(super) const fn kept_free(&self, size: PageSize) -> usize {
+        (100 - self.density as usize) * size.len() / 100
     }
 
     /// A space tree of this tree.

@@ -153,6 +153,21 @@ impl<S: PageStore> TreeWriter<S> {
         Err(TreeWriteError::Corrupt { page: tree.root, what: "the tree is deeper than any can be" })
     }
 
+    /// The first or the last leaf of a tree.
+    pub(super) fn leaf_at_an_end(&mut self, tree: &TreeRoot, last: bool) -> Result<PageNumber> {
+        let mut page = tree.root;
+        for _ in 0..MAX_DEPTH {
+            let image = self.tree_page(tree, page)?;
+            if image.has(page_flags::LEAF) {
+                return Ok(page);
+            }
+            let line = if last { image.line_count().saturating_sub(1) } else { 0 };
+            let child = image.node(line).map_err(|source| TreeWriteError::Edit { page, source })?.child();
+            page = child.ok_or(TreeWriteError::Corrupt { page, what: "a branch node names no child" })?;
+        }
+        Err(TreeWriteError::Corrupt { page: tree.root, what: "the tree is deeper than any can be" })
+    }
+
     /// Whether a live node has this bookmark: the key, and in trees with non-unique keys the data too.
     ///
     /// # Errors
@@ -283,7 +298,7 @@ impl<S: PageStore> TreeWriter<S> {
         if tree.is_space_tree() {
             return Ok(());
         }
-        self.clean_leaf(tree, &place)
+        self.clean_after_delete(tree, &place)
     }
 
     /// Visits the live nodes in order until `visit` returns `false`.

@@ -1,14 +1,15 @@
 //! Joining pages that are half empty, while a database is worked on.
 //!
-//! Each leaf of each tree is looked at: nodes that nobody can see go, and a leaf that is at most half full goes to a neighbour
-//! when it fits there. Its page is free for other trees then; the file does not become shorter. Partial merges, which move
-//! some nodes of a leaf, are not made.
+//! Each leaf of each tree is looked at: nodes that nobody can see go, and the others move to a neighbour as far as the
+//! tree's density leaves room there. Pages that lose all nodes are free for other trees then; the file does not become
+//! shorter. All tables are gone through from the last leaf to the first, with nodes moving to the right; a single table
+//! from the first to the last, with nodes moving to the left.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bitflags::bitflags;
-use ese_btree::LeafMark;
+use ese_btree::TidyWay;
 use ese_btree::live::{LiveError, LiveTrees, Tree};
 use ese_format::JetError;
 
@@ -36,7 +37,7 @@ bitflags! {
         /// Only the trees of free space, which are never left half empty here: nothing is done.
         #[doc(alias = "JET_bitDefragmentAvailSpaceTreesOnly")]
         const SPACE_TREES_ONLY = 0x40;
-        /// No partial merges; there are none.
+        /// No partial merges: nodes of a leaf move only when all of them do.
         #[doc(alias = "JET_bitDefragmentNoPartialMerges")]
         const NO_PARTIAL_MERGES = 0x80;
         /// One table with its indexes and long values.
@@ -174,7 +175,8 @@ impl Database {
             self.schema(&mut call, name)?;
             self.check_writable()?;
             drop(call);
-            return self.start_defragmentation(Some(name.to_owned()), DefragmentOptions::default());
+            let way = TidyWay::FromTheBegin;
+            return self.start_defragmentation(Some(name.to_owned()), way, DefragmentOptions::default());
         }
         drop(call);
         let allowed = self.session.instance.parameter_number(ParameterId::ENABLE_ONLINE_DEFRAG);
@@ -186,7 +188,10 @@ impl Database {
             Flags::START if flags.contains(Flags::SPACE_TREES_ONLY) || allowed & TABLES_ALLOWED == 0 => {
                 Ok(DefragmentAnswer::default())
             }
-            Flags::START => self.start_defragmentation(None, options),
+            Flags::START => {
+                let partial = !flags.contains(Flags::NO_PARTIAL_MERGES);
+                self.start_defragmentation(None, TidyWay::FromTheEnd { partial }, options)
+            }
             Flags::STOP => Ok(self.stop_defragmentation()),
             _ => Err(invalid().into()),
         }
@@ -212,6 +217,7 @@ impl Database {
     fn start_defragmentation(
         &self,
         table: Option<String>,
+        way: TidyWay,
         options: DefragmentOptions,
     ) -> Result<DefragmentAnswer, InstanceError> {
         let seconds = (options.seconds != 0).then_some(options.seconds);
@@ -224,7 +230,8 @@ impl Database {
         task.run(threads, "ese defragmentation", move |task| {
             let mut report = DefragmentReport::default();
             let merges = from.trees.counters().merges;
-            if let Err(error) = defragment(&from, &path, task, table.as_deref(), &options, &mut report) {
+            if let Err(error) = defragment(&from, &path, task, (table.as_deref(), way), &options, &mut report)
+            {
                 report.failure = Some(error.jet_error());
             }
             report.merges = from.trees.counters().merges.saturating_sub(merges);
@@ -240,7 +247,7 @@ fn defragment(
     from: &SessionShared,
     path: &std::path::Path,
     task: &Task,
-    table: Option<&str>,
+    (table, way): (Option<&str>, TidyWay),
     options: &DefragmentOptions,
     report: &mut DefragmentReport,
 ) -> Result<(), InstanceError> {
@@ -258,7 +265,7 @@ fn defragment(
             }
         };
         for name in names {
-            match database.defragment_table(&name, &goes_on, report) {
+            match database.defragment_table(&name, way, &goes_on, report) {
                 // Gone, or somebody has it for himself: another time.
                 Err(
                     InstanceError::TableNotFound { .. }
@@ -280,6 +287,7 @@ impl Database {
     fn defragment_table(
         &self,
         name: &str,
+        way: TidyWay,
         goes_on: &dyn Fn() -> bool,
         report: &mut DefragmentReport,
     ) -> Result<(), InstanceError> {
@@ -302,7 +310,7 @@ impl Database {
         let trees = now.indexes.iter().map(|index| index.tree).filter(|tree| *tree != now.tree);
         let trees: Vec<Tree> = [now.tree].into_iter().chain(now.long_values()).chain(trees).collect();
         for tree in trees {
-            walk(&self.session.trees, &tree, goes_on, report)?;
+            walk(&self.session.trees, &tree, way, goes_on, report)?;
         }
         drop(uses);
         Ok(())
@@ -312,12 +320,13 @@ impl Database {
 fn walk(
     trees: &LiveTrees,
     tree: &Tree,
+    way: TidyWay,
     goes_on: &dyn Fn() -> bool,
     report: &mut DefragmentReport,
 ) -> Result<(), InstanceError> {
-    let mut at: Option<LeafMark> = Some(LeafMark::default());
+    let mut at = trees.first_to_tidy(tree, way)?;
     while let Some(mark) = at.filter(|_| goes_on()) {
-        at = trees.tidy_leaf(tree, &mark)?;
+        at = trees.tidy_leaf(tree, &mark, way)?;
         report.leaves += 1;
     }
     Ok(())
