@@ -222,6 +222,23 @@ impl RecordBuffer {
         Ok(())
     }
 
+    /// Makes a fixed column one that the record says something about: its default value, or null, where it said nothing.
+    ///
+    /// # Errors
+    /// [`RecordEditError`]; the record is as it was.
+    pub fn include_fixed(
+        &mut self,
+        columns: &impl RecordColumns,
+        column: ColumnId,
+    ) -> Result<(), RecordEditError> {
+        let (offset, size) = columns.fixed_slot(column).ok_or(RecordEditError::NoSuchColumn { column })?;
+        let parts = self.parts()?;
+        if usize::from(column.0) > parts.last_fixed {
+            self.grow_fixed(columns, column, offset + size, parts)?;
+        }
+        Ok(())
+    }
+
     /// Makes `column` the last fixed one of the record.
     fn grow_fixed(
         &mut self,

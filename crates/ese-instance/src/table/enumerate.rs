@@ -8,7 +8,7 @@ use super::cursor::Cursor;
 use super::error::{Result, TableError};
 use super::long_values::ValueSource;
 use super::plan::TablePlan;
-use super::update::hidden_edits;
+use super::update::{PrepareKind, hidden_edits};
 use super::write::long_values_of;
 use crate::catalog::{ColumnDefinition, ColumnFlags};
 use crate::reader::{ColumnContent, PlainValues, column_content};
@@ -432,7 +432,8 @@ impl Cursor {
             sum.multi_values += u64::from(u32::try_from(count).unwrap_or(0_u32).saturating_sub(1));
         }
         sum.overhead += NODE + (bytes.len() - stored.min(bytes.len())) as u64;
-        let is_new = self.prepared.as_ref().is_some_and(|prepared| prepared.kind.is_insert());
+        let kind = self.prepared.as_ref().map(|prepared| prepared.kind);
+        let is_new = kind.is_some_and(|kind| kind.is_insert() || kind == PrepareKind::ReadOnlyCopy);
         if !is_new || !from_copy && flags.contains(RecordSizeFlags::LOCAL) {
             sum.overhead += self.row.key().len() as u64;
             sum.key += self.row.key().len() as u64;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ese_format::{
-    ColumnId, ColumnState, LongValueId, PageSize, RecordBuffer, RecordColumns, RecordView, SearchSegment,
-    TaggedTarget, largest_record,
+    ColumnId, ColumnState, KeyRules, LongValueId, PageSize, RecordBuffer, RecordColumns, RecordView,
+    SearchSegment, TaggedTarget, largest_record,
 };
 
 use super::error::{Result, TableError};
@@ -24,6 +24,9 @@ pub(super) struct PlanIndex {
     pub(super) keys: IndexKeys,
     pub(super) tree: RowTree,
     pub(super) segments: Vec<SearchSegment>,
+    /// Rules of search keys: those of a primary index are no longer than the longest key that its columns allow.
+    #[doc(alias = "FILEIMinimizePrimaryCbKeyMost")]
+    pub(super) search_rules: KeyRules,
     /// The first segment is a placeholder that searches skip.
     pub(super) placeholder: Option<[u8; 2]>,
 }
@@ -142,7 +145,12 @@ impl TablePlan {
                     placeholder = Some(if segment.descending { [0x80, 0xFF] } else { [0x7F, 0] });
                 }
             }
-            let index = PlanIndex { place, keys, tree: RowTree(index.tree), segments, placeholder };
+            let search_rules = *keys.rules();
+            let tree = RowTree(index.tree);
+            let mut index = PlanIndex { place, keys, tree, segments, search_rules, placeholder };
+            if definition.is_primary() {
+                index.search_rules.key_most = longest_key(table, &index);
+            }
             if definition.is_primary() {
                 primary = Some(index);
             } else if index.keys.is_complete() {

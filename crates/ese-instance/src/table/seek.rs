@@ -38,9 +38,9 @@ impl Cursor {
         if let (Some(bytes), true) = (index.placeholder, starts) {
             self.search_key.set_first(&bytes);
             let flags = flags.difference(KeyFlags::NEW_KEY);
-            return Ok(self.search_key.push(&index.segments, index.keys.rules(), data, flags)?);
+            return Ok(self.search_key.push(&index.segments, &index.search_rules, data, flags)?);
         }
-        Ok(self.search_key.push(&index.segments, index.keys.rules(), data, flags)?)
+        Ok(self.search_key.push(&index.segments, &index.search_rules, data, flags)?)
     }
 
     pub(super) fn seek(&mut self, call: &mut SessionCallGuard<'_>, flags: SeekFlags) -> Result<TableStatus> {
@@ -101,7 +101,12 @@ impl Cursor {
             }
             return Err(self.miss(call, key, Location::AfterLast)?);
         }
-        let found = self.seek_place(call, key, &[], SeekHow::AtLeast)? && self.current_key() == *key;
+        let at_least = self.seek_place(call, key, &[], SeekHow::AtLeast)?;
+        if !at_least && !self.tree().is_unique() {
+            // Where keys can be there several times, the end was reached in search of one.
+            return Err(self.miss(call, key, Location::AfterLast)?);
+        }
+        let found = at_least && self.current_key() == *key;
         if !(found && self.passes_equal(call, key)?) {
             return Err(self.stand_on_key(key));
         }

@@ -157,21 +157,22 @@ impl Cursor {
         if let (Some(size @ 1..), true, false) = (options.size, data.is_empty(), column.kind.is_long_value())
             && flags.contains(SetFlags::SIZE)
         {
+            if let Some(prepared) = &mut self.prepared {
+                prepared.mark(place);
+            }
             check_claimed_size(column, size as usize)?;
             if column.id.is_variable() {
                 value = Some(data);
             }
         }
         if !column.id.is_tagged() && !column.kind.is_long_value() {
+            if let Some(prepared) = self.prepared.as_mut().filter(|_| counts_as_set(column, value)) {
+                prepared.mark(place);
+            }
             match set_untagged(&self.plan, &mut self.copy, column, value) {
                 // Values that may go elsewhere make room.
                 Err(error) if is_too_big(&error) => {}
-                done => {
-                    if let (Ok(_), Some(prepared)) = (&done, &mut self.prepared) {
-                        prepared.mark(place);
-                    }
-                    return done;
-                }
+                done => return done,
             }
         }
         let plan = Arc::clone(&self.plan);
@@ -210,14 +211,13 @@ impl Cursor {
         options: &SetOptions,
     ) -> Result<TableStatus> {
         if !column.id.is_tagged() {
-            let status = set_untagged(plan, &mut self.copy, column, value)?;
-            self.mark(place);
-            return Ok(status);
+            return set_untagged(plan, &mut self.copy, column, value);
         }
         let size = |what| column_error(column, what, JetError::INVALID_BUFFER_SIZE);
         if value.is_none() && column.flags.contains(ColumnFlags::NOT_NULL) {
             return Err(null_refused(column));
         }
+        self.mark(place);
         let most = column.max_size as usize;
         let target = plan.target(column);
         let bit;
@@ -243,7 +243,6 @@ impl Cursor {
             self.check_unique(call, plan, place, column, value, options)?;
         }
         self.set_tagged(&target, options, value.map(TaggedValue::Plain))?;
-        self.mark(place);
         Ok(TableStatus::Done)
     }
 
@@ -321,7 +320,16 @@ fn null_refused(column: &ColumnDefinition) -> TableError {
     column_error(column, "must not be null", JetError::NULL_INVALID)
 }
 
-/// Sets a fixed or variable column of a row that is being prepared.
+/// Whether the attempt to set a fixed or variable column counts as a change of it, whatever becomes of the attempt.
+#[doc(alias = "FUCBSetColumnSet")]
+fn counts_as_set(column: &ColumnDefinition, value: Option<&[u8]>) -> bool {
+    let refused = ColumnFlags::NOT_NULL | ColumnFlags::AUTO_INCREMENT;
+    let is_null = value.is_none_or(<[u8]>::is_empty);
+    !(column.id.is_fixed() && is_null && column.flags.intersects(refused))
+}
+
+/// Sets a fixed or variable column of a row that is being prepared. A fixed one is in the row from then on, even when its value
+/// is refused.
 fn set_untagged(
     plan: &TablePlan,
     row: &mut RecordBuffer,
@@ -349,6 +357,7 @@ fn set_untagged(
         } else if value.len() == slot {
             value
         } else if value.len() > slot || !column.kind.is_text_or_binary() {
+            row.include_fixed(plan, column.id)?;
             return Err(size("the value has another size than the column"));
         } else {
             padded.extend_from_slice(value);
@@ -356,6 +365,7 @@ fn set_untagged(
             &padded
         };
         if column.flags.contains(ColumnFlags::AUTO_INCREMENT) {
+            row.include_fixed(plan, column.id)?;
             check_number(plan, column, bytes)?;
         }
         row.set_fixed(plan, column.id, Some(bytes))?;

@@ -112,6 +112,7 @@ impl Cursor {
         if call.level() == 0 {
             return Err(LiveError::NotInTransaction.into());
         }
+        self.mark(place);
         let existing = self.existing(call, plan, place, options)?;
         let is_new = matches!(existing, Existing::None);
         let length = if flags.contains(SetFlags::SIZE) && !flags.contains(SetFlags::OVERWRITE) {
@@ -132,7 +133,6 @@ impl Cursor {
                     return Err(column_error(column, "must not be null", JetError::NULL_INVALID));
                 }
                 self.set_tagged(&target, options, zero.then_some(TaggedValue::Plain(&[])))?;
-                self.mark(place);
                 return self.drop_unused(call, plan, &existing).map(|()| TableStatus::Done);
             }
             _ => {}
@@ -141,7 +141,7 @@ impl Cursor {
             || column.flags.contains(ColumnFlags::COMPRESSED) && !flags.contains(SetFlags::UNCOMPRESSED);
         if let (Existing::Separated(id), true) = (&existing, operation != Operation::Whole) {
             let id = *id;
-            let set = LongSet { place, column, target, data, length, operation, compress, options };
+            let set = LongSet { column, target, data, length, operation, compress, options };
             return self.change_separated(call, plan, &set, id);
         }
         let old = match &existing {
@@ -192,7 +192,6 @@ impl Cursor {
             self.copy.load(&saved);
             return Err(error);
         }
-        self.mark(place);
         self.drop_unused(call, plan, &existing).map(|()| TableStatus::Done)
     }
 
@@ -434,14 +433,12 @@ impl Cursor {
         if new != id {
             prepared.created.push(new);
         }
-        self.mark(set.place);
         Ok(TableStatus::Done)
     }
 }
 
 /// One change of a part of a long value.
 struct LongSet<'a> {
-    place: usize,
     column: &'a ColumnDefinition,
     target: TaggedTarget,
     data: &'a [u8],

@@ -434,7 +434,11 @@ impl Cursor {
             return Err(no_counter());
         }
         let old = nested(call, |call| {
-            self.check_on_row(call)?;
+            // The row that the cursor was on last will do.
+            self.settle(call)?;
+            if self.row.key().is_empty() {
+                return Err(TableError::NoCurrentRecord);
+            }
             if !plan.temporary {
                 call.begin_update(&plan.schema)?;
             }

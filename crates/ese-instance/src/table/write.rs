@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ese_btree::live::{LiveError, SeekHow};
-use ese_format::{ColumnState, JetError, LongValueId, RecordBuffer, RecordView, TaggedValue};
+use ese_format::{JetError, LongValueId, RecordBuffer, RecordView, TaggedValue};
 
 use super::cursor::Cursor;
 use super::error::{Result, TableError};
@@ -211,7 +211,6 @@ impl Cursor {
                 }
             }
             self.count_version(&plan, &now)?;
-            self.keep_counters(&plan, prepared, &now)?;
             let affects = |index: &PlanIndex| {
                 prepared.affects(index) || index.keys.places().any(|place| Some(place) == plan.schema.version)
             };
@@ -259,23 +258,6 @@ impl Cursor {
         let bytes = count.to_le_bytes();
         let value = bytes.get(..column.slot_size().min(8)).unwrap_or_default();
         Ok(self.copy.set_fixed(&**plan, column.id, Some(value))?)
-    }
-
-    /// Escrow columns that were not set keep what others have added to them meanwhile.
-    fn keep_counters(&mut self, plan: &Arc<TablePlan>, prepared: &Prepared, now: &[u8]) -> Result<()> {
-        for (place, column) in plan.table().columns.iter().enumerate() {
-            let counts = column.flags.contains(ColumnFlags::ESCROW_UPDATE) && !column.is_deleted();
-            if !counts || prepared.is_marked(place) || !column.id.is_fixed() {
-                continue;
-            }
-            let view = RecordView::parse(now, plan.page_size)?;
-            let offset = usize::from(column.record_offset.unwrap_or_default());
-            if let ColumnState::Value(value) = view.fixed(column.id, offset, column.slot_size())? {
-                let value = value.to_vec();
-                self.copy.set_fixed(&**plan, column.id, Some(&value))?;
-            }
-        }
-        Ok(())
     }
 
     /// Deletes a row and its index entries; its long values stay.

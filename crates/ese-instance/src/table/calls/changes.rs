@@ -68,6 +68,8 @@ impl Table {
         self.allow(TableCall::SetColumn)?;
         let updatable = self.is_updatable();
         let mut call = self.session.enter(SessionCall::Ordinary)?;
+        self.cursor.level = call.level();
+        self.cursor.hear_session()?;
         let database = self.database.as_deref();
         if let Some(database) = database {
             self.cursor.refresh_plan(&mut call, database)?;

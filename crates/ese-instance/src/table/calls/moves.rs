@@ -65,6 +65,10 @@ impl Table {
             self.end_insertion(rows > 0)?;
             self.allow(kind)?;
         }
+        if rows == 0 {
+            // It goes nowhere: a rollback does not take the place away.
+            return self.call(|cursor, call| cursor.move_by(call, rows, to_other_keys));
+        }
         self.go(|cursor, call| cursor.move_by(call, rows, to_other_keys))
     }
 
