@@ -26,7 +26,7 @@ use ese_io::{
 use ese_log::record::{Record, SessionId, Trace};
 use ese_log::{BaseName, LogNames};
 
-use forgetful::Forgetful;
+use forgetful::forgetful;
 
 const PAGE: usize = 4096;
 const SURVIVALS: [Survival; 4] =
@@ -291,10 +291,7 @@ fn incremental_backup_cut_at_every_step() {
 fn canary_without_syncs_sets_break() {
     for case in [full(), atomic(), incremental()] {
         for (files, directories) in [(true, false), (false, true)] {
-            let wrap = |disk: &SimulatedDisk| -> Arc<dyn Storage> {
-                Arc::new(Forgetful { disk: disk.clone(), below: "/set", files, directories })
-            };
-            let (failures, ..) = cut(&case, wrap);
+            let (failures, ..) = cut(&case, |disk| forgetful(disk, "/set", files, directories));
             assert!(!failures.is_empty(), "{:?} files {files}, directories {directories}", case.flags);
         }
     }

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ese_backup::{BackupFlags, NoProgress, ReadOptions, backup_instance};
 use ese_format::ColumnKind;
 use ese_instance::{
     ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, ParameterId, TableSpec, TermMode,
 };
-use ese_io::{FullStorage, MemoryStorage, Storage};
+use ese_io::{MemoryStorage, Storage, full_while};
 
 fn table(name: &str) -> TableSpec {
     TableSpec::new(name)
@@ -19,7 +20,8 @@ fn table(name: &str) -> TableSpec {
 
 #[test]
 fn no_backup_begins_on_a_full_log_disk() {
-    let disk = FullStorage::new(MemoryStorage::new(), "/db");
+    let full = Arc::new(AtomicBool::new(false));
+    let disk = full_while(MemoryStorage::new(), "/db", &full);
     for directory in ["/db", "/set"] {
         disk.create_directory(Path::new(directory)).unwrap();
     }
@@ -38,13 +40,13 @@ fn no_backup_begins_on_a_full_log_disk() {
         backup_instance(&instance, Some(set), BackupFlags::empty(), ReadOptions::default(), &NoProgress)
     };
 
-    disk.set_full(true);
+    full.store(true, Ordering::Release);
     let refused = (0..100).find_map(|n| database.create_table(&table(&format!("T{n:03}"))).err());
     assert_eq!(refused.expect("the log fills up").jet_error().0, -529);
     assert_eq!(backup().unwrap_err().jet_error().0, -529);
     assert!(disk.list(Path::new("/set")).unwrap().is_empty(), "nothing of it remains");
 
-    disk.set_full(false);
+    full.store(false, Ordering::Release);
     backup().unwrap();
     drop(database);
     session.end().unwrap();

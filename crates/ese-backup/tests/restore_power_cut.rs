@@ -16,7 +16,7 @@ use ese_io::{
     fail_everywhere,
 };
 
-use forgetful::Forgetful;
+use forgetful::forgetful;
 
 const PAGE: usize = 4096;
 const TARGET: &str = "/new/db.edb";
@@ -207,8 +207,7 @@ fn every_call_with_replay_fails_once() {
 fn canary_without_syncs_the_target_breaks() {
     let proof = Proof::new(over_something(&closed_set()));
     for (files, directories) in [(true, false), (false, true)] {
-        let (failures, ..) = proof
-            .cut_on(|disk| Arc::new(Forgetful { disk: disk.clone(), below: "/new", files, directories }));
+        let (failures, ..) = proof.cut_on(|disk| forgetful(disk, "/new", files, directories));
         assert!(!failures.is_empty(), "files {files}, directories {directories}");
     }
 }

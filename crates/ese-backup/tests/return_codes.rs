@@ -19,7 +19,7 @@ use ese_instance::{
     ApiLock, InitFlags, InitOptions, Instance, InstanceState, ModeError, ParameterId, ProcessMode, TermMode,
 };
 use ese_io::{
-    AlignedBuffer, Entry, File, IoError, IoErrorKind, MemoryStorage, OpenOptions, Operation, Storage,
+    AlignedBuffer, IoError, IoErrorKind, MemoryStorage, Operation, Proceed, Storage, WatchedStorage,
 };
 use parking_lot::{Condvar, Mutex};
 
@@ -267,11 +267,11 @@ fn stamp_full(bed: &Bed) {
 #[test]
 fn log_write_fail() {
     let Some(storage) = load("clean-p8k") else { return };
-    let failing = Failing::new(storage.clone());
-    let bed = created_on(&storage, Arc::new(failing.clone()));
+    let faults = LogFaults::default();
+    let bed = created_on(&storage, faults.on(&storage));
     bed.start();
     bed.make_directory(TARGET);
-    failing.fail_log_writes.store(true, Ordering::SeqCst);
+    faults.fail_writes.store(true, Ordering::SeqCst);
     // The roll fails, and shuts the log off.
     assert_eq!(backup(&bed, Some(TARGET), 0), -510);
     assert_eq!(names(&storage, TARGET), [""; 0]);
@@ -343,21 +343,21 @@ fn a_restore_that_fails_leaves_the_instance() {
 #[test]
 fn session_sharing_violation() {
     let Some(storage) = load("clean-p8k") else { return };
-    let failing = Failing::new(storage.clone());
-    let bed = created_on(&storage, Arc::new(failing.clone()));
+    let faults = LogFaults::default();
+    let bed = created_on(&storage, faults.on(&storage));
     bed.start();
     let context = bed.context();
     context.begin(BeginFlags::empty()).unwrap();
     let log = context.log_info().unwrap().files[0].clone();
     let opened = context.open_file(&log).unwrap();
-    failing.hold_log_reads();
+    faults.hold_reads();
     let reader = Arc::clone(&context);
     let first = thread::spawn(move || reader.read_file(opened.handle, &mut AlignedBuffer::new(65536)));
-    failing.wait_for_reader();
+    faults.wait_for_reader();
     // The other thread is inside the session.
     let second = context.read_file(opened.handle, &mut AlignedBuffer::new(65536));
     assert_eq!(second.unwrap_err().jet_error().0, -1910);
-    failing.release_log_reads();
+    faults.release_reads();
     assert_eq!(first.join().unwrap().unwrap(), 65536);
     assert!(context.read_file(opened.handle, &mut AlignedBuffer::new(65536)).is_ok(), "the backup goes on");
     context.end(EndFlags::ABORT).unwrap();
@@ -400,11 +400,10 @@ fn term_in_progress() {
     assert_eq!(state.check_backup().unwrap_err().jet_error().0, -1000);
 }
 
-/// The memory storage with faults: writes of logs that fail, reads of logs that wait.
-#[derive(Clone)]
-struct Failing {
-    storage: MemoryStorage,
-    fail_log_writes: Arc<AtomicBool>,
+/// What becomes of calls on logs: writes fail, reads wait.
+#[derive(Clone, Default)]
+struct LogFaults {
+    fail_writes: Arc<AtomicBool>,
     reads: Arc<(Mutex<Reads>, Condvar)>,
 }
 
@@ -414,16 +413,38 @@ struct Reads {
     waiting: bool,
 }
 
-impl Failing {
-    fn new(storage: MemoryStorage) -> Self {
-        Self { storage, fail_log_writes: Arc::default(), reads: Arc::default() }
+impl LogFaults {
+    fn on(&self, storage: &MemoryStorage) -> Arc<dyn Storage> {
+        let faults = self.clone();
+        Arc::new(WatchedStorage::new(storage.clone(), move |call| {
+            if !is_log(call.path) {
+                return Ok(Proceed::Yes);
+            }
+            match call.operation {
+                Operation::Read => faults.wait_to_read(),
+                Operation::Write if faults.fail_writes.load(Ordering::SeqCst) => {
+                    return Err(IoError::new(Operation::Write, IoErrorKind::Device, call.path));
+                }
+                _ => {}
+            }
+            Ok(Proceed::Yes)
+        }))
     }
 
-    fn hold_log_reads(&self) {
+    fn wait_to_read(&self) {
+        let mut reads = self.reads.0.lock();
+        while reads.held {
+            reads.waiting = true;
+            self.reads.1.notify_all();
+            self.reads.1.wait(&mut reads);
+        }
+    }
+
+    fn hold_reads(&self) {
         self.reads.0.lock().held = true;
     }
 
-    fn release_log_reads(&self) {
+    fn release_reads(&self) {
         self.reads.0.lock().held = false;
         self.reads.1.notify_all();
     }
@@ -438,79 +459,6 @@ impl Failing {
 
 fn is_log(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "log")
-}
-
-struct FailingFile {
-    inner: Arc<dyn File>,
-    storage: Failing,
-}
-
-impl File for FailingFile {
-    fn path(&self) -> &Path {
-        self.inner.path()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> ese_io::Result<usize> {
-        if is_log(self.path()) {
-            let mut reads = self.storage.reads.0.lock();
-            while reads.held {
-                reads.waiting = true;
-                self.storage.reads.1.notify_all();
-                self.storage.reads.1.wait(&mut reads);
-            }
-        }
-        self.inner.read_at(offset, buffer)
-    }
-
-    fn write_at(&self, offset: u64, data: &[u8]) -> ese_io::Result<()> {
-        if is_log(self.path()) && self.storage.fail_log_writes.load(Ordering::SeqCst) {
-            return Err(IoError::new(Operation::Write, IoErrorKind::Device, self.path()));
-        }
-        self.inner.write_at(offset, data)
-    }
-
-    fn len(&self) -> ese_io::Result<u64> {
-        self.inner.len()
-    }
-
-    fn set_len(&self, len: u64) -> ese_io::Result<()> {
-        self.inner.set_len(len)
-    }
-
-    fn sync(&self) -> ese_io::Result<()> {
-        self.inner.sync()
-    }
-}
-
-impl Storage for Failing {
-    fn open(&self, path: &Path, options: OpenOptions) -> ese_io::Result<Arc<dyn File>> {
-        let inner = self.storage.open(path, options)?;
-        Ok(Arc::new(FailingFile { inner, storage: self.clone() }))
-    }
-
-    fn inspect(&self, path: &Path) -> ese_io::Result<Entry> {
-        self.storage.inspect(path)
-    }
-
-    fn list(&self, directory: &Path) -> ese_io::Result<Vec<Entry>> {
-        self.storage.list(directory)
-    }
-
-    fn create_directory(&self, path: &Path) -> ese_io::Result<()> {
-        self.storage.create_directory(path)
-    }
-
-    fn remove(&self, path: &Path) -> ese_io::Result<()> {
-        self.storage.remove(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> ese_io::Result<()> {
-        self.storage.rename(from, to)
-    }
-
-    fn sync_directory(&self, path: &Path) -> ese_io::Result<()> {
-        self.storage.sync_directory(path)
-    }
 }
 
 fn created_on(memory: &MemoryStorage, storage: Arc<dyn Storage>) -> Bed {

@@ -12,71 +12,29 @@ use ese_instance::{
     InitOptions, Instance, ParameterId, PrepareKind, RetrieveFlags, SetFlags, Table, TableMode, TableSpec,
     TermMode,
 };
-use ese_io::{Entry, File, IoError, IoErrorKind, MemoryStorage, OpenOptions, Operation, Result, Storage};
+use ese_io::{IoError, IoErrorKind, MemoryStorage, Operation, Proceed, Storage, WatchedStorage};
 use live_bed::DATABASE;
 use parking_lot::{Condvar, Mutex};
 
 mod live_bed;
 
-/// Writes to files with one ending fail, once that is said.
-#[derive(Clone)]
-struct Broken {
-    inner: MemoryStorage,
-    ending: Arc<Mutex<Option<&'static str>>>,
-}
+/// The ending of files to which writes fail, once one is said.
+type BrokenEnding = Arc<Mutex<Option<&'static str>>>;
 
-struct BrokenFile {
-    inner: Arc<dyn File>,
-    ending: Arc<Mutex<Option<&'static str>>>,
-}
-
-impl Storage for Broken {
-    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>> {
-        let inner = self.inner.open(path, options)?;
-        Ok(Arc::new(BrokenFile { inner, ending: Arc::clone(&self.ending) }))
-    }
-    fn inspect(&self, path: &Path) -> Result<Entry> {
-        self.inner.inspect(path)
-    }
-    fn list(&self, directory: &Path) -> Result<Vec<Entry>> {
-        self.inner.list(directory)
-    }
-    fn create_directory(&self, path: &Path) -> Result<()> {
-        self.inner.create_directory(path)
-    }
-    fn remove(&self, path: &Path) -> Result<()> {
-        self.inner.remove(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn sync_directory(&self, path: &Path) -> Result<()> {
-        self.inner.sync_directory(path)
-    }
-}
-
-impl File for BrokenFile {
-    fn path(&self) -> &Path {
-        self.inner.path()
-    }
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        self.inner.read_at(offset, buffer)
-    }
-    fn write_at(&self, offset: u64, data: &[u8]) -> Result<()> {
-        if self.ending.lock().is_some_and(|ending| self.path().to_string_lossy().ends_with(ending)) {
-            return Err(IoError::new(Operation::Write, IoErrorKind::Device, self.path()).at(offset));
+fn disk() -> (WatchedStorage, BrokenEnding) {
+    let inner = MemoryStorage::new();
+    inner.create_directory(Path::new("/db")).unwrap();
+    let broken = BrokenEnding::default();
+    let ending = Arc::clone(&broken);
+    let disk = WatchedStorage::new(inner, move |call| {
+        let is_broken = |ending: &str| call.path.to_string_lossy().ends_with(ending);
+        if call.operation == Operation::Write && ending.lock().is_some_and(is_broken) {
+            let error = IoError::new(Operation::Write, IoErrorKind::Device, call.path);
+            return Err(error.at(call.offset.unwrap_or(0)));
         }
-        self.inner.write_at(offset, data)
-    }
-    fn len(&self) -> Result<u64> {
-        self.inner.len()
-    }
-    fn set_len(&self, len: u64) -> Result<()> {
-        self.inner.set_len(len)
-    }
-    fn sync(&self) -> Result<()> {
-        self.inner.sync()
-    }
+        Ok(Proceed::Yes)
+    });
+    (disk, broken)
 }
 
 /// The numbers of the events so far, and a bell.
@@ -97,7 +55,7 @@ impl Heard {
     }
 }
 
-fn start(disk: &Broken, heard: &Arc<Heard>, depth: Option<u32>) -> Instance {
+fn start(disk: &WatchedStorage, heard: &Arc<Heard>, depth: Option<u32>) -> Instance {
     let mut environment = Environment::repeatable(Arc::new(disk.clone()), 1_795_353_522_574, 7);
     let heard = Arc::clone(heard);
     environment.threads = true;
@@ -134,15 +92,9 @@ fn table_in(database: &Database) -> Table {
     database.open_table("T", TableMode::default()).unwrap()
 }
 
-fn disk() -> Broken {
-    let inner = MemoryStorage::new();
-    inner.create_directory(Path::new("/db")).unwrap();
-    Broken { inner, ending: Arc::default() }
-}
-
 #[test]
 fn a_log_that_cannot_be_written_refuses_the_next_change() {
-    let (disk, heard) = (disk(), Arc::<Heard>::default());
+    let ((disk, broken), heard) = (disk(), Arc::<Heard>::default());
     let instance = start(&disk, &heard, None);
     let session = instance.begin_session().unwrap();
     let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
@@ -151,7 +103,7 @@ fn a_log_that_cannot_be_written_refuses_the_next_change() {
     assert_eq!(insert(&mut table, 0), 0);
     session.commit(CommitMode::Durable).unwrap();
     let ending: &str = if disk.exists(Path::new("/db/edb.jtx")).unwrap() { ".jtx" } else { ".log" };
-    *disk.ending.lock() = Some(ending);
+    *broken.lock() = Some(ending);
     session.begin().unwrap();
     // More than may wait; nobody waits for it. The thread fails, and the change after that is refused.
     let mut made = (1..2000).take_while(|number| insert(&mut table, *number) == 0).count();
@@ -180,13 +132,13 @@ fn a_log_that_cannot_be_written_refuses_the_next_change() {
 
 #[test]
 fn a_database_that_cannot_be_written_is_told_of() {
-    let (disk, heard) = (disk(), Arc::<Heard>::default());
+    let ((disk, broken), heard) = (disk(), Arc::<Heard>::default());
     let instance = start(&disk, &heard, Some(64 << 10));
     let session = instance.begin_session().unwrap();
     let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
     let mut table = table_in(&database);
     assert!(!heard.ids.lock().contains(&EventId::FILE_WRITE_ERROR));
-    *disk.ending.lock() = Some("new.edb");
+    *broken.lock() = Some("new.edb");
     session.begin().unwrap();
     assert!((0..2000).all(|number| insert(&mut table, number) == 0));
     let _ = session.commit(CommitMode::Durable);

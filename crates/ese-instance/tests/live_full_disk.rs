@@ -4,18 +4,19 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ese_format::ColumnKind;
 use ese_instance::{
     ColumnSpec, CreateOptions, Engine, Environment, IndexSpec, InitOptions, Instance, ParameterId, TableSpec,
     TermMode,
 };
-use ese_io::{FullStorage, MemoryStorage, Storage};
+use ese_io::{MemoryStorage, Storage, WatchedStorage, full_while};
 use live_bed::{Bed, DATABASE, assert_sound};
 
 mod live_bed;
 
-fn start(disk: &FullStorage) -> Instance {
+fn start(disk: &WatchedStorage) -> Instance {
     let engine = Engine::new(Environment::repeatable(Arc::new(disk.clone()), 1_795_353_522_574, 7));
     let instance = engine.create_instance("full").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
@@ -36,7 +37,8 @@ fn table(name: &str) -> TableSpec {
 #[test]
 fn a_full_disk() {
     let memory = MemoryStorage::new();
-    let disk = FullStorage::new(memory.clone(), "/db");
+    let full = Arc::new(AtomicBool::new(false));
+    let disk = full_while(memory.clone(), "/db", &full);
     disk.create_directory(Path::new("/db")).unwrap();
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
@@ -52,7 +54,7 @@ fn a_full_disk() {
         0
     };
     assert_eq!(create(&mut made), 0);
-    disk.set_full(true);
+    full.store(true, Ordering::Release);
     // The log in use fills up; then a reserve log is taken, and nothing more begins.
     let refused = (0..100).map(|_| create(&mut made)).find(|number| *number != 0);
     assert_eq!(refused, Some(-529));
@@ -61,7 +63,7 @@ fn a_full_disk() {
     assert_eq!(database.table_names().unwrap(), made);
     session.rollback().unwrap();
     // Room again.
-    disk.set_full(false);
+    full.store(false, Ordering::Release);
     for _ in 0..50 {
         assert_eq!(create(&mut made), 0);
     }
@@ -79,14 +81,15 @@ fn a_full_disk() {
 #[test]
 fn a_disk_full_to_the_last_reserve() {
     let memory = MemoryStorage::new();
-    let disk = FullStorage::new(memory.clone(), "/db");
+    let full = Arc::new(AtomicBool::new(false));
+    let disk = full_while(memory.clone(), "/db", &full);
     disk.create_directory(Path::new("/db")).unwrap();
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
     let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
     database.create_table(&table("Kept")).unwrap();
     let transaction = session.transaction().unwrap();
-    disk.set_full(true);
+    full.store(true, Ordering::Release);
     let error = (0..500).find_map(|n| database.create_table(&table(&format!("Lost{n}"))).err());
     let error = error.expect("the log ends").jet_error().0;
     assert!([-510, -529].contains(&error), "{error}");
@@ -95,7 +98,7 @@ fn a_disk_full_to_the_last_reserve() {
     drop(session);
     let error = instance.terminate(TermMode::Complete).unwrap_err().jet_error().0;
     assert!([-1116, -510, -529].contains(&error), "{error}");
-    disk.set_full(false);
+    full.store(false, Ordering::Release);
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
     session.attach_database(Path::new(DATABASE)).unwrap();

@@ -10,7 +10,7 @@ use ese_instance::{
     ColumnSpec, CommitMode, CreateOptions, Engine, Environment, IndexSpec, InitOptions, Instance,
     ParameterId, PrepareKind, SetFlags, TableMode, TableSpec, TermMode,
 };
-use ese_io::{Entry, File, MemoryStorage, OpenOptions, Result, Storage};
+use ese_io::{MemoryStorage, Operation, Proceed, Storage, WatchedStorage};
 use ese_log::OpenLog;
 use live_bed::DATABASE;
 use parking_lot::Mutex;
@@ -19,74 +19,23 @@ mod live_bed;
 
 const SECOND: &str = "/db/second.edb";
 
-type Event = Box<dyn FnOnce() + Send>;
+/// What happens once, in front of the first write to the second database.
+type Event = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
 
-/// Something happens once, in front of the first write to one file.
-#[derive(Clone)]
-struct Interrupted {
-    inner: MemoryStorage,
-    event: Arc<Mutex<Option<Event>>>,
-}
-
-struct InterruptedFile {
-    inner: Arc<dyn File>,
-    event: Arc<Mutex<Option<Event>>>,
-}
-
-impl Storage for Interrupted {
-    fn open(&self, path: &Path, options: OpenOptions) -> Result<Arc<dyn File>> {
-        let inner = self.inner.open(path, options)?;
-        if path != Path::new(SECOND) {
-            return Ok(inner);
+fn interrupted(inner: &MemoryStorage, event: &Event) -> WatchedStorage {
+    let event = Arc::clone(event);
+    WatchedStorage::new(inner.clone(), move |call| {
+        if call.operation == Operation::Write && call.path == Path::new(SECOND) {
+            let event = event.lock().take();
+            if let Some(event) = event {
+                event();
+            }
         }
-        Ok(Arc::new(InterruptedFile { inner, event: Arc::clone(&self.event) }))
-    }
-    fn inspect(&self, path: &Path) -> Result<Entry> {
-        self.inner.inspect(path)
-    }
-    fn list(&self, directory: &Path) -> Result<Vec<Entry>> {
-        self.inner.list(directory)
-    }
-    fn create_directory(&self, path: &Path) -> Result<()> {
-        self.inner.create_directory(path)
-    }
-    fn remove(&self, path: &Path) -> Result<()> {
-        self.inner.remove(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
-        self.inner.rename(from, to)
-    }
-    fn sync_directory(&self, path: &Path) -> Result<()> {
-        self.inner.sync_directory(path)
-    }
+        Ok(Proceed::Yes)
+    })
 }
 
-impl File for InterruptedFile {
-    fn path(&self) -> &Path {
-        self.inner.path()
-    }
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        self.inner.read_at(offset, buffer)
-    }
-    fn write_at(&self, offset: u64, data: &[u8]) -> Result<()> {
-        let event = self.event.lock().take();
-        if let Some(event) = event {
-            event();
-        }
-        self.inner.write_at(offset, data)
-    }
-    fn len(&self) -> Result<u64> {
-        self.inner.len()
-    }
-    fn set_len(&self, len: u64) -> Result<()> {
-        self.inner.set_len(len)
-    }
-    fn sync(&self) -> Result<()> {
-        self.inner.sync()
-    }
-}
-
-fn start(disk: &Interrupted) -> Instance {
+fn start(disk: &WatchedStorage) -> Instance {
     let engine = Engine::new(Environment::repeatable(Arc::new(disk.clone()), 1_795_353_522_574, 7));
     let instance = engine.create_instance("interrupted").unwrap();
     for id in [ParameterId::LOG_FILE_PATH, ParameterId::SYSTEM_PATH] {
@@ -142,7 +91,8 @@ fn assert_named(disk: &MemoryStorage, before: u32) {
 fn a_database_is_named_from_its_record_on() {
     let memory = MemoryStorage::new();
     memory.create_directory(Path::new("/db")).unwrap();
-    let disk = Interrupted { inner: memory.clone(), event: Arc::default() };
+    let event = Event::default();
+    let disk = interrupted(&memory, &event);
     let instance = start(&disk);
     let session = instance.begin_session().unwrap();
     let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
@@ -156,9 +106,9 @@ fn a_database_is_named_from_its_record_on() {
     // While it is created.
     let before = newest();
     let other = instance.clone();
-    *disk.event.lock() = Some(Box::new(move || roll(&other, 0)));
+    *event.lock() = Some(Box::new(move || roll(&other, 0)));
     let second = session.create_database(Path::new(SECOND), &CreateOptions::default()).unwrap();
-    assert!(disk.event.lock().is_none());
+    assert!(event.lock().is_none());
     assert_named(&memory, before);
 
     // While it is attached.
@@ -167,9 +117,9 @@ fn a_database_is_named_from_its_record_on() {
     roll(&instance, 10_000);
     let before = newest();
     let other = instance.clone();
-    *disk.event.lock() = Some(Box::new(move || roll(&other, 20_000)));
+    *event.lock() = Some(Box::new(move || roll(&other, 20_000)));
     session.attach_database(Path::new(SECOND)).unwrap();
-    assert!(disk.event.lock().is_none());
+    assert!(event.lock().is_none());
     assert_named(&memory, before);
 
     drop(database);

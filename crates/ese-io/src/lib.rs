@@ -9,7 +9,7 @@
 //! | [`MemoryStorage`] | files in memory |
 //! | [`OverlayStorage`] | somebody's files that must not change: what is changed goes elsewhere, block by block |
 //! | [`SimulatedDisk`] | a disk that loses its power and keeps none, some or torn parts of what was not synced |
-//! | [`CountingStorage`], [`FailingStorage`], [`FullStorage`] | around any other: counts of calls and bytes; calls that fail as planned; no room for new files |
+//! | [`CountingStorage`], [`FailingStorage`], [`WatchedStorage`] | around any other: counts of calls and bytes; calls that fail as planned; calls that a closure looks at first |
 //!
 //! [`replace_durably`] and its neighbours are the only places that know in which order to sync what.
 
@@ -32,6 +32,7 @@ pub mod simulated;
 mod sparse;
 mod storage;
 mod tree;
+mod watched;
 
 pub use aligned::{AlignedBuffer, DIRECT_ALIGNMENT};
 pub use clock::{Clock, FixedClock, Randomness, SeededRandomness, SystemClock, SystemRandomness};
@@ -44,10 +45,11 @@ pub use error::{IoError, IoErrorKind, Operation, Result};
 pub use failing::FailingStorage;
 pub use fault::{Effect, Fault};
 pub use file::{File, Lock};
-pub use full::FullStorage;
+pub use full::full_while;
 pub use memory::MemoryStorage;
 pub use name::{find_name, same_name};
 pub use os::OsStorage;
 pub use overlay::OverlayStorage;
 pub use simulated::{CrashPoint, SimulatedDisk, Survival, crash_everywhere, fail_everywhere};
 pub use storage::{Entry, EntryKind, OpenMode, OpenOptions, Storage, parent_directory};
+pub use watched::{Proceed, StorageCall, WatchedStorage};

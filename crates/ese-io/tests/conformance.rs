@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ese_io::{
-    AlignedBuffer, CountingStorage, EntryKind, FailingStorage, File, FullStorage, IoErrorKind, Lock,
-    MemoryStorage, OpenMode, OpenOptions, OsStorage, OverlayStorage, SimulatedDisk, Storage,
+    AlignedBuffer, CountingStorage, EntryKind, FailingStorage, File, IoErrorKind, Lock, MemoryStorage,
+    OpenMode, OpenOptions, OsStorage, OverlayStorage, SimulatedDisk, Storage, full_while,
 };
 use proptest::prelude::*;
 
@@ -55,7 +55,7 @@ fn subjects() -> Vec<Subject> {
         Subject::new("simulated", disk, root, vec![]),
         Subject::new("counting", CountingStorage::new(memory()), root, vec![]),
         Subject::new("failing", FailingStorage::new(memory()), root, vec![]),
-        Subject::new("with room", FullStorage::new(memory(), root), root, vec![]),
+        Subject::new("with room", full_while(memory(), root, &Arc::default()), root, vec![]),
     ]
 }
 
