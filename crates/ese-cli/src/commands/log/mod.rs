@@ -107,9 +107,13 @@ fn show(paths: &[PathBuf], filter: &Filter, view: &mut dyn View, context: &Conte
 /// Something that is shown of logs. Methods are called in the order of the logs.
 trait View {
     /// A stream begins.
-    fn stream(&mut self, stream: &Stream, writer: &mut Writer) -> Result<(), Failure>;
+    fn stream(&mut self, _stream: &Stream, _writer: &mut Writer) -> Result<(), Failure> {
+        Ok(())
+    }
     /// A generation begins; `is_current` tells whether its name is that of the log being written.
-    fn generation(&mut self, log: &OpenLog, is_current: bool, writer: &mut Writer) -> Result<(), Failure>;
+    fn generation(&mut self, _log: &OpenLog, _is_current: bool, _writer: &mut Writer) -> Result<(), Failure> {
+        Ok(())
+    }
     /// A record. `time` is the last time known: that of its segment, of a record before it, or of its generation.
     fn record(
         &mut self,

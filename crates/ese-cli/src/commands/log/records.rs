@@ -10,7 +10,6 @@ use serde_json::{Map, Value, json};
 use super::View;
 use super::filter::Filter;
 use super::record_fields::{add_json, add_text, note_text};
-use super::sources::Stream;
 use super::writer::Writer;
 use crate::failure::Failure;
 use crate::fields::time_to_json;
@@ -99,14 +98,6 @@ impl<'f> RecordList<'f> {
 }
 
 impl View for RecordList<'_> {
-    fn stream(&mut self, _stream: &Stream, _writer: &mut Writer) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    fn generation(&mut self, _log: &OpenLog, _is_current: bool, _writer: &mut Writer) -> Result<(), Failure> {
-        Ok(())
-    }
-
     fn record(
         &mut self,
         raw: &RawRecord<'_>,

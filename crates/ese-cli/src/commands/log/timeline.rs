@@ -262,10 +262,6 @@ impl View for Timeline<'_> {
         Ok(())
     }
 
-    fn generation(&mut self, _log: &OpenLog, _is_current: bool, _writer: &mut Writer) -> Result<(), Failure> {
-        Ok(())
-    }
-
     fn record(
         &mut self,
         raw: &RawRecord<'_>,
