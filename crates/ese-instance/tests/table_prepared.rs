@@ -8,8 +8,8 @@ mod table_bed;
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    ColumnSpec, CommitMode, IndexSpec, PrepareKind, RangeFlags, RecordSize, RecordSizeFlags, SeekFlags,
-    SetFlags, Table, TableSpec, Value,
+    ColumnSpec, CommitMode, IndexSpec, PrepareKind, RangeFlags, RecordPosition, RecordSize, RecordSizeFlags,
+    SeekFlags, SetFlags, Table, TableSpec, Value,
 };
 use table_bed::{Bed, number};
 
@@ -67,6 +67,8 @@ fn a_look_at_the_place_is_no_move() {
     table.move_next().unwrap();
     bed.session.begin().unwrap();
     table.move_by(0, false).unwrap();
+    // Neither is a seek without a key.
+    assert_eq!(number(table.seek(SeekFlags::EQUAL)), -1608);
     bed.session.rollback().unwrap();
     assert_eq!(value(&mut table, ID), Some(2));
     bed.session.begin().unwrap();
@@ -167,4 +169,47 @@ fn a_copy_for_reading_has_no_key() {
     assert_eq!(size.key, 0);
     table.cancel_update().unwrap();
     bed.session.commit(CommitMode::Lazy).unwrap();
+}
+
+#[test]
+fn positions_go_by_the_lines_of_pages() {
+    let (bed, mut table) = bed();
+    bed.session.begin().unwrap();
+    for id in 4..1004_i32 {
+        table.prepare(PrepareKind::Insert).unwrap();
+        table.set_column(ID, &id.to_le_bytes(), SetFlags::empty()).unwrap();
+        table.set_column(N, &10_i32.to_le_bytes(), SetFlags::empty()).unwrap();
+        table.update().unwrap();
+    }
+    let at = |table: &mut Table| {
+        let position = table.record_position().unwrap();
+        (position.before, position.total)
+    };
+    table.move_first().unwrap();
+    let (before, total) = at(&mut table);
+    // As if every page had as many rows as this one.
+    assert!(before == 0 && total > 1003 && total < 1500, "{total}");
+    table.move_last().unwrap();
+    let (before, total) = at(&mut table);
+    assert_eq!(before + 1, total);
+    table.goto_position(RecordPosition { before: 7, total: 7 }).unwrap();
+    assert_eq!(value(&mut table, ID), Some(1003));
+    table.goto_position(RecordPosition { before: 0, total: 7 }).unwrap();
+    assert_eq!(value(&mut table, ID), Some(1));
+    assert_eq!(number(table.goto_position(RecordPosition { before: 8, total: 7 })), -1003);
+    // A deleted row counts until it is gone.
+    table.move_by(1, false).unwrap();
+    let before = at(&mut table);
+    table.move_by(-1, false).unwrap();
+    table.delete().unwrap();
+    table.move_by(1, false).unwrap();
+    assert_eq!(at(&mut table), before);
+    bed.session.rollback().unwrap();
+    drop(table);
+    bed.finish();
+    let bed = Bed::new(8192);
+    bed.database.create_table(&TableSpec::new("E")).unwrap();
+    let mut empty = bed.open("E");
+    assert_eq!(number(empty.goto_position(RecordPosition { before: 0, total: 1 })), -1601);
+    assert_eq!(number(empty.record_position()), -1603);
 }

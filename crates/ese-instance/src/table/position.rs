@@ -1,16 +1,11 @@
 //! Counting rows, and where among them a row is.
 
-use ese_btree::live::SeekHow;
-
 use super::Table;
 use super::cursor::{Cursor, Location};
 use super::error::{Result, TableError};
 use super::temporary::TableCall;
-use super::tree::{Place, Reads};
+use super::tree::Reads;
 use crate::session::SessionCallGuard;
-
-/// Up to so many rows are counted; among more a position is an estimate, as the engine's always are.
-const MOST_COUNTED: u64 = 4096;
 
 /// Where a row is among those of its index.
 #[doc(alias = "JET_RECPOS")]
@@ -58,58 +53,35 @@ impl Cursor {
         result.map(|()| count)
     }
 
-    /// Where the current row is: counted in a small tree, estimated in a large one.
+    /// Where the current row is, by the lines of the pages on the way to it.
+    #[doc(alias = "ErrDIRGetPosition")]
     fn position(&mut self, call: &mut SessionCallGuard<'_>) -> Result<RecordPosition> {
         self.check_unfiltered()?;
         self.check_has_place(call)?;
-        let (tree, here) = (self.tree(), self.place());
         let reads = Reads { trees: call.trees(), state: call.state()? };
-        let (before, total) = tree.estimate(&reads, here)?;
-        if total > MOST_COUNTED {
-            return Ok(RecordPosition { before, total });
-        }
-        let mut position = RecordPosition::default();
-        let mut place = Place::default();
-        let unique = tree.is_unique();
-        let mut found = tree.seek(&reads, &[], &[], SeekHow::First, &mut place)?;
-        while found {
-            position.total += 1;
-            let order = place.key().cmp(here.key());
-            let order = if unique { order } else { order.then_with(|| place.data().cmp(here.data())) };
-            if order.is_lt() {
-                position.before += 1;
-            }
-            found = tree.next(&reads, &mut place)?;
-        }
-        Ok(position)
+        let (before, total) = self.tree().estimate(&reads, self.place())?;
+        Ok(RecordPosition { before, total })
     }
 
+    #[doc(alias = "ErrDIRGotoPosition")]
     fn goto_position(&mut self, call: &mut SessionCallGuard<'_>, wanted: RecordPosition) -> Result<()> {
         self.check_unfiltered()?;
         if wanted.before > wanted.total {
             return Err(TableError::parameter("more rows before than there are"));
         }
         self.reset_for_goto(call)?;
-        match self.move_first(call) {
-            Err(TableError::NoCurrentRecord) => return Err(TableError::RecordNotFound),
-            other => other?,
+        self.note_navigation();
+        let (before, all) = (wanted.before, wanted.total);
+        if self.at_place(call, |tree, reads, place| tree.seek_share(reads, before, all, place))? {
+            return Ok(());
         }
-        let total = self.position(call)?.total;
-        if total > MOST_COUNTED {
-            let (before, all) = (wanted.before, wanted.total.max(1));
-            if self.at_place(call, |tree, reads, place| tree.seek_share(reads, before, all, place))? {
-                return Ok(());
+        match self.move_last(call) {
+            Err(TableError::NoCurrentRecord) => {
+                self.stand(Location::BeforeFirst);
+                Err(TableError::RecordNotFound)
             }
-            return self.move_last(call);
+            moved => moved,
         }
-        let share = u128::from(wanted.before) * u128::from(total) / u128::from(wanted.total.max(1));
-        let skip = u64::try_from(share).unwrap_or(total).min(total.saturating_sub(1));
-        for _ in 0..skip {
-            if !self.next_for_count(call)? {
-                break;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -126,7 +98,8 @@ impl Table {
         self.call(|cursor, call| cursor.count(call, most))
     }
 
-    /// Where the current row is among those of the current index: counted in a small table, estimated in a large one.
+    /// Where the current row is among those of the current index, by estimate: as if all pages of a level had as many lines as
+    /// the ones on the way to the row. Exact where one page holds all; rows that are deleted and not yet gone count.
     ///
     /// # Errors
     /// `NoCurrentRecord`.
@@ -143,6 +116,6 @@ impl Table {
     #[doc(alias = "JetGotoPosition")]
     pub fn goto_position(&mut self, position: RecordPosition) -> Result<()> {
         self.allow(TableCall::OnlyDatabases)?;
-        self.go(|cursor, call| cursor.goto_position(call, position))
+        self.call(|cursor, call| cursor.goto_position(call, position))
     }
 }

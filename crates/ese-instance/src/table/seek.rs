@@ -53,6 +53,7 @@ impl Cursor {
         }
         self.cancel_for_move(call)?;
         self.forget_range();
+        self.note_navigation();
         let mut key = replaced(std::mem::take(&mut self.key_buffer), self.search_key.key());
         self.search_key.reset();
         let outcome = if self.plan.sorted {

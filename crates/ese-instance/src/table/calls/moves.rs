@@ -94,7 +94,7 @@ impl Table {
             self.check_sorted_rows()?;
             self.allow(TableCall::Seek)?;
         }
-        self.go(|cursor, call| cursor.seek(call, flags))
+        self.call(|cursor, call| cursor.seek(call, flags))
     }
 
     /// Limits moves by the search key, which is used up.
