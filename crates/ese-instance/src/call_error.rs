@@ -115,6 +115,21 @@ pub enum CallError {
     /// There is no local storage.
     #[error("local storage is not set")]
     LocalStorageNotSet,
+    /// The session has a context already.
+    #[error("the session has a context already")]
+    SessionContextSet,
+    /// The session has no context, or another thread has set it.
+    #[error("this thread has not set the context of the session")]
+    SessionContextNotSet,
+    /// The session has a context: somebody uses it.
+    #[error("the session is in use: it has a context")]
+    SessionInUse,
+    /// Versions can only be given up together with the log.
+    #[error("changes of databases that are logged are versioned")]
+    VersioningNeeded,
+    /// A database that is open is not detached by force.
+    #[error("databases are not detached by force")]
+    ForceDetach,
     /// A snapshot call at the wrong moment.
     #[error("the snapshot is {state}")]
     SnapshotSequence {
@@ -174,6 +189,11 @@ impl CallError {
             Self::NoRuntimeCallback => JetError::LS_CALLBACK_NOT_SPECIFIED,
             Self::LocalStorageSet => JetError::LS_ALREADY_SET,
             Self::LocalStorageNotSet => JetError::LS_NOT_SET,
+            Self::SessionContextSet => JetError::SESSION_CONTEXT_ALREADY_SET,
+            Self::SessionContextNotSet => JetError::SESSION_CONTEXT_NOT_SET_BY_THIS_THREAD,
+            Self::SessionInUse => JetError::SESSION_IN_USE,
+            Self::VersioningNeeded => JetError::CANNOT_DISABLE_VERSIONING,
+            Self::ForceDetach => JetError::FORCE_DETACH_NOT_ALLOWED,
             Self::SnapshotSequence { .. } => JetError::OS_SNAPSHOT_INVALID_SEQUENCE,
             Self::SnapshotTimeOut => JetError::OS_SNAPSHOT_TIME_OUT,
             Self::SnapshotNotAllowed { .. } => JetError::OS_SNAPSHOT_NOT_ALLOWED,

@@ -8,7 +8,10 @@ use crate::call_error::CallError;
 use crate::environment::Environment;
 use crate::error::InstanceError;
 use crate::instance::{InitOptions, Instance};
-use crate::parameter::{ParameterError, ParameterId, ParameterSet, ParameterStage, ParameterValue};
+use crate::parameter::{
+    FixedAfter, PARAMETERS, ParameterDescriptor, ParameterError, ParameterId, ParameterSet, ParameterStage,
+    ParameterValue, Scope,
+};
 use crate::state::{ModeError, ProcessMode};
 
 /// The engine of a process: makes instances and keeps them apart. A program needs one; tests may have many.
@@ -28,6 +31,28 @@ struct Inner {
     mode: ProcessMode,
     defaults: ParameterSet,
     instances: Vec<Instance>,
+}
+
+impl Inner {
+    /// How parameters for several instances agree with those that are in force.
+    fn compare(&self, parameters: &[(ParameterId, ParameterValue)]) -> CallError {
+        let fixed = |p: &ParameterDescriptor| p.scope == Scope::Process && p.fixed_after != FixedAfter::Never;
+        for (id, value) in parameters {
+            let Some(descriptor) = id.descriptor() else {
+                return CallError::InvalidParameter { what: "a parameter that there is not" };
+            };
+            if fixed(descriptor) && !self.defaults.is_set(*id) || self.defaults.get(*id).as_ref() != Ok(value)
+            {
+                return CallError::ParameterConflict;
+            }
+        }
+        let named = |id: ParameterId| parameters.iter().any(|(named, _)| *named == id);
+        let mut in_force = PARAMETERS.iter().filter(|p| fixed(p) && self.defaults.is_set(p.id));
+        match in_force.all(|p| named(p.id)) {
+            true => CallError::ParametersAlreadySet,
+            false => CallError::ParameterConflict,
+        }
+    }
 }
 
 impl Engine {
@@ -81,7 +106,7 @@ impl Engine {
     ///
     /// # Errors
     /// `Mode` for a process with one instance; `Call` when the process has several already: the parameters are compared with
-    /// those in force.
+    /// those in force, and are to be all of those that are fixed by now.
     #[doc(alias = "JetEnableMultiInstance")]
     #[doc(alias = "JET_SETSYSPARAM")]
     pub fn enable_multiple_instances(
@@ -91,13 +116,7 @@ impl Engine {
         let inner = &mut *self.shared.inner.lock();
         let mode = inner.mode.create_instance()?;
         if inner.mode != ProcessMode::NotSet {
-            let same =
-                |(id, value): &(ParameterId, ParameterValue)| inner.defaults.get(*id).as_ref() == Ok(value);
-            return Err(match parameters.iter().all(same) {
-                true => CallError::ParametersAlreadySet,
-                false => CallError::ParameterConflict,
-            }
-            .into());
+            return Err(inner.compare(parameters).into());
         }
         for (done, (id, value)) in parameters.iter().enumerate() {
             if let Err(error) = inner.defaults.set(*id, value.clone(), ParameterStage::default()) {

@@ -92,7 +92,8 @@ pub use reader::{
 pub use refused::RefusedCall;
 pub use schema::TableMode;
 pub use session::{
-    CommitFlags, CommitId, CommitMode, IdleFlags, IdleStatus, Session, SessionParameterId, Transaction,
+    CommitFlags, CommitId, CommitMode, DatabaseFlags, DatabaseStatus, DetachFlags, IdleFlags, IdleStatus,
+    RollbackFlags, Session, SessionParameterId, Transaction, TransactionFlags,
 };
 pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bitflags::bitflags;
 use ese_format::{DatabaseState, HeaderError, JetError, PageNumber};
-use ese_io::{Lock, OpenMode, OpenOptions};
+use ese_io::{IoError, IoErrorKind, Lock, OpenMode, OpenOptions, Operation};
 
 use crate::call_error::CallError;
 use crate::database::read_database_header;
@@ -56,7 +56,7 @@ impl Database {
     /// many pages the file has then. Growing is not taken back with a transaction.
     ///
     /// # Errors
-    /// Refused at the door; `Call`: options that do not go together, a database that is read-only; a smaller size, unless
+    /// Refused at the door; `Call`: options that do not go together; a storage error for a database that is read-only; a smaller size, unless
     /// `ONLY_GROW` is set, is not available: the engine wants shrinking allowed by `EnableShrinkDatabase`, and then makes
     /// holes, which is refused here; `Live` (`JET_errOutOfDatabaseSpace`) beyond the limit of the size; a full disk.
     #[doc(alias = "JetResizeDatabase")]
@@ -79,7 +79,8 @@ impl Database {
         }
         if pages > now && !flags.contains(ResizeFlags::ONLY_SHRINK) {
             if self.attached.is_read_only() {
-                return Err(CallError::ReadOnly { path: self.attached.path().to_path_buf() }.into());
+                let path = self.attached.path();
+                return Err(IoError::new(Operation::Length, IoErrorKind::AccessDenied, path).into());
             }
             let step = u32::try_from(parameters.number(ParameterId::DB_EXTENSION_SIZE)).unwrap_or(1).max(1);
             let slot = self.attached.slot();

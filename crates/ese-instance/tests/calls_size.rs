@@ -66,7 +66,7 @@ fn what_cannot_be_is_refused() {
     session.detach_database(path()).unwrap();
     session.attach_database_with(path(), &AttachOptions::default().read_only()).unwrap();
     let database = session.open_database(path()).unwrap();
-    assert_eq!(number(database.grow(now + 1)), -1008);
+    assert_eq!(number(database.grow(now + 1)), -1032);
     assert_eq!(database.grow(now).unwrap(), now);
     session.end().unwrap();
     assert_eq!(number(database.grow(now)), -1104);

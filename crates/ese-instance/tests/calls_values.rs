@@ -94,6 +94,17 @@ fn several_instances_are_chosen_once() {
     assert_eq!(set(17).unwrap(), (1, None));
     assert_eq!(number(set(17)), -1082);
     assert_eq!(number(set(18)), -1087);
+    // What is fixed by now is compared as a whole.
+    let enable = |parameters: &[_]| number(bed.engine.enable_multiple_instances(parameters));
+    let page = |bytes| (ParameterId::DATABASE_PAGE_SIZE, ParameterValue::Number(bytes));
+    assert_eq!((enable(&[]), enable(&[page(4096)])), (-1082, -1087));
+    let unknown = (ParameterId(9999), ParameterValue::Number(1));
+    assert_eq!((enable(&[unknown.clone()]), enable(&[page(1), unknown])), (-1003, -1087));
+    let fixed = Bed::new();
+    fixed.engine.set_default(ParameterId::DATABASE_PAGE_SIZE, 8192_u32).unwrap();
+    fixed.engine.create_instance("one").unwrap();
+    let enable = |parameters: &[_]| number(fixed.engine.enable_multiple_instances(parameters));
+    assert_eq!((enable(&[]), enable(&[page(8192)]), enable(&[page(4096)])), (-1087, -1082, -1087));
     let instance = bed.create(4096, 9600);
     assert_eq!(instance.parameter(ParameterId::MAX_SESSIONS).unwrap(), ParameterValue::Number(17));
     assert_eq!(number(bed.engine.initialize_single(Default::default())), -1081);

@@ -107,7 +107,7 @@ impl LiveError {
             Self::VersionStoreFull { .. } => JetError::VERSION_STORE_OUT_OF_MEMORY,
             Self::NoCounter { .. } => JetError::INVALID_PARAMETER,
             Self::Slot(_) => JetError::INVALID_DATABASE_ID,
-            Self::DatabaseReadOnly(_) => JetError::DATABASE_FILE_READ_ONLY,
+            Self::DatabaseReadOnly(_) => JetError::PERMISSION_DENIED,
             Self::UndoFailed { .. } => JetError::ROLLBACK_ERROR,
         }
     }

@@ -22,13 +22,14 @@ use ese_log::record::{
 use ese_log::storage_jet_error;
 
 use crate::builder::system::INITIAL_PAGES;
+use crate::call_error::CallError;
 use crate::database::{AttachKind, AttachedDatabase};
 use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::instance::Instance;
-use crate::log::Announcement;
+use crate::log::{Announcement, InstanceLog};
 use crate::parameter::ParameterId;
-use crate::session::SessionCallGuard;
+use crate::session::{DatabaseFlags, SessionCallGuard};
 use crate::state::SessionCall;
 
 /// Value of the header field that says that sort versions are kept in a table.
@@ -49,9 +50,23 @@ pub struct CreateOptions {
     /// Limit of the size in pages; 0 for none.
     #[doc(alias = "cpgDatabaseSizeMax")]
     pub largest_page_count: u32,
+    /// The other options of the engine's call.
+    pub flags: DatabaseFlags,
 }
 
 impl CreateOptions {
+    /// As the engine's call is told.
+    #[must_use]
+    pub const fn from_flags(flags: DatabaseFlags) -> Self {
+        let overwrite = flags.contains(DatabaseFlags::OVERWRITE_EXISTING);
+        Self { overwrite, largest_page_count: 0, flags }
+    }
+
+    /// Whether changes of the database are logged, where anything is.
+    const fn is_logged(&self) -> bool {
+        !self.flags.contains(DatabaseFlags::RECOVERY_OFF)
+    }
+
     /// The same, and a file that is there goes.
     #[must_use]
     pub const fn overwrite(mut self) -> Self {
@@ -92,16 +107,24 @@ impl Instance {
         options: &CreateOptions,
     ) -> Result<u8, InstanceError> {
         call.check_no_transaction()?;
+        if options.flags.contains(DatabaseFlags::VERSIONING_OFF) && options.is_logged() {
+            return Err(CallError::VersioningNeeded.into());
+        }
         if path.as_os_str().is_empty() {
             return Err(InstanceError::DatabaseInvalidPath { path: path.to_path_buf() });
         }
         let _slots = self.lock_slots();
-        let path = crate::instance::absolute_path(path)?;
+        let path = crate::instance::database_path(path)?;
         if self.databases().iter().any(|d| d.path() == path) {
             return Err(InstanceError::DatabaseDuplicate { path });
         }
         let slot = self.free_slot(&path)?;
         let storage = Arc::clone(&self.environment().storage);
+        if self.parameters().on(ParameterId::CREATE_PATH_IF_NOT_EXIST)
+            && let Some(directory) = path.parent()
+        {
+            crate::instance::create_directories(&*storage, directory)?;
+        }
         if storage.exists(&path)? {
             if !options.overwrite {
                 return Err(InstanceError::DatabaseDuplicate { path });
@@ -113,9 +136,13 @@ impl Instance {
         let _hold = self.log().map(|log| log.hold_checkpoint());
         let (position, _announced) = self.log_creation(call, &header, &path, slot, options)?;
         // The log says that the database is there: a file that cannot follow leaves the two apart.
-        let largest = options.largest_page_count;
-        self.make(call, &path, slot, header, position, format, largest)
+        self.make(call, &path, slot, header, position, format, options)
             .inspect_err(|error| self.set_fatal(error.jet_error()))
+    }
+
+    /// The log, if the database is logged.
+    fn log_of(&self, options: &CreateOptions) -> Option<Arc<InstanceLog>> {
+        self.log().filter(|_| options.is_logged())
     }
 
     /// The format of new databases.
@@ -153,7 +180,7 @@ impl Instance {
         slot: u8,
         options: &CreateOptions,
     ) -> Result<(LogPosition, Option<Announcement>), InstanceError> {
-        let Some(log) = self.log() else { return Ok((LogPosition::NONE, None)) };
+        let Some(log) = self.log_of(options) else { return Ok((LogPosition::NONE, None)) };
         let mut entry = AttachmentEntry::new(slot, &path.to_string_lossy());
         entry.fixed.set_db_time(header.db_time());
         entry.fixed.set_last_object_id(header.last_object_id());
@@ -183,9 +210,9 @@ impl Instance {
         mut header: DatabaseHeader,
         position: LogPosition,
         format: EngineFormatVersion,
-        largest_page_count: u32,
+        options: &CreateOptions,
     ) -> Result<u8, InstanceError> {
-        let log = self.log();
+        let log = self.log_of(options);
         if let Some(log) = &log {
             header.set_log_signature(log.signature());
             header.set_attach_position(position);
@@ -197,8 +224,8 @@ impl Instance {
             header.set_max_committed_create_time(log.generation_created());
         }
         let storage = Arc::clone(&self.environment().storage);
-        let options = OpenOptions::new(OpenMode::CreateNew).lock(Lock::Exclusive).direct_writes();
-        let file = storage.open(path, options).map_err(|error| match error.kind {
+        let new = OpenOptions::new(OpenMode::CreateNew).lock(Lock::Exclusive).direct_writes();
+        let file = storage.open(path, new).map_err(|error| match error.kind {
             IoErrorKind::AlreadyExists => InstanceError::DatabaseDuplicate { path: path.to_path_buf() },
             _ => error.into(),
         })?;
@@ -215,7 +242,7 @@ impl Instance {
         storage.sync_directory(parent_directory(path))?;
         // From now on the log keeps the header's range up to date.
         self.add_database(Arc::clone(&database))?;
-        self.put_into_trees(&database, largest_page_count)?;
+        self.put_into_trees(&database, options.largest_page_count)?;
         let outcome = self.fill(call, &database, format);
         if outcome.is_err() {
             self.remove_database(slot);
@@ -239,7 +266,7 @@ impl Instance {
         })?;
         call.atomically(|call| system::create_catalog(call, database))?;
         self.stamp_version(database, format)?;
-        if let Some(log) = self.log() {
+        if let Some(log) = self.log().filter(|_| database.is_logged()) {
             log.append_and_fill(&Record::CreateDatabaseFinish(CreateDatabaseFinish {
                 session: call.session.id,
                 database: slot,
@@ -262,7 +289,7 @@ impl Instance {
             .versions()
             .map_err(|_| InstanceError::InvalidSettings { reason: "the engine format version is unknown" })?;
         let version = versions.database;
-        let log = self.log();
+        let log = self.log().filter(|_| database.is_logged());
         let has_record = log.as_ref().is_none_or(|log| log.has_version_record());
         if !version.supports_set_version() || !has_record {
             return Ok(());

@@ -147,7 +147,8 @@ impl AttachedDatabase {
         if let Some(place) = opens.sessions.iter().position(|s| *s == session) {
             opens.sessions.swap_remove(place);
         }
-        if opens.exclusive == Some(session) && !opens.sessions.contains(&session) {
+        // The original has one mark for all openings of a session, too.
+        if opens.exclusive == Some(session) {
             opens.exclusive = None;
         }
     }

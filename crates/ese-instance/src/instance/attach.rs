@@ -1,6 +1,6 @@
 //! Attach and detach of existing, clean databases.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ese_btree::PageWriteGate;
@@ -14,7 +14,8 @@ use ese_log::record::{
 };
 
 use super::Instance;
-use super::paths::absolute;
+use super::paths::{absolute, database_path};
+use crate::call_error::CallError;
 use crate::database::{
     AttachFacts, AttachKind, AttachedDatabase, DetachFacts, apply_attach, apply_attach_unlogged,
     apply_detach, last_owned_page, read_database_header,
@@ -23,6 +24,7 @@ use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::log::InstanceLog;
 use crate::parameter::ParameterId;
+use crate::session::{DatabaseFlags, DatabaseStatus};
 use crate::state::{EntryError, SessionCall};
 
 /// Slots for databases: 1 to 6; 0 is the temporary database's.
@@ -42,9 +44,17 @@ pub struct AttachOptions {
     /// Limit of the size in pages; 0 for none.
     #[doc(alias = "cpgDatabaseSizeMax")]
     pub largest_page_count: u32,
+    /// The other options of the engine's call.
+    pub flags: DatabaseFlags,
 }
 
 impl AttachOptions {
+    /// As the engine's call is told.
+    #[must_use]
+    pub const fn from_flags(flags: DatabaseFlags) -> Self {
+        Self { read_only: flags.contains(DatabaseFlags::READ_ONLY), largest_page_count: 0, flags }
+    }
+
     /// The same, for reading.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
@@ -75,19 +85,42 @@ impl Instance {
         self.attach_with(path, &AttachOptions::default())
     }
 
+    /// Refuses options that do not go together, and paths that are none.
+    fn check_attach(path: &Path, options: &AttachOptions) -> Result<PathBuf, InstanceError> {
+        if options.flags.contains(DatabaseFlags::VERSIONING_OFF) {
+            return Err(CallError::VersioningNeeded.into());
+        }
+        if path.as_os_str().is_empty() {
+            return Err(InstanceError::DatabaseInvalidPath { path: path.to_path_buf() });
+        }
+        if options.read_only && options.flags.contains(DatabaseFlags::DELETE_UNICODE_INDEXES) {
+            return Err(CallError::InvalidFlags { bits: options.flags.bits() }.into());
+        }
+        database_path(path)
+    }
+
     /// As [`attach`](Self::attach), with options.
     ///
     /// # Errors
     /// As [`attach`](Self::attach).
     #[doc(alias = "JetAttachDatabase2")]
     pub fn attach_with(&self, path: &Path, options: &AttachOptions) -> Result<u8, InstanceError> {
+        Ok(self.attach_or_find(path, options)?.0)
+    }
+
+    /// As [`attach_with`](Self::attach_with); says whether the database was attached before.
+    pub(crate) fn attach_or_find(
+        &self,
+        path: &Path,
+        options: &AttachOptions,
+    ) -> Result<(u8, DatabaseStatus), InstanceError> {
         let _call = self.enter(|s| s.check_session(SessionCall::Ordinary))?;
+        let path = Self::check_attach(path, options)?;
         let _guard = self.backup_gate().begin_attach()?;
         let _slots = self.shared.slots.lock();
-        let path = absolute(path)?;
         let databases = self.databases();
         if let Some(database) = databases.iter().find(|d| d.path() == path) {
-            return Ok(database.id());
+            return Ok((database.id(), DatabaseStatus::AlreadyAttached));
         }
         let slot = self.free_slot(&path)?;
         // Through the system's cache: what is there already is read four times as fast as from the disk.
@@ -105,7 +138,7 @@ impl Instance {
         {
             running.share_databases();
         }
-        attached.map(|()| slot)
+        attached.map(|()| (slot, DatabaseStatus::Done))
     }
 
     fn attach_opened(
@@ -365,6 +398,8 @@ impl Instance {
             running.databases.retain(|d| d.id() != database.id());
             running.share_databases();
         }
+        // Closed handles may still be around.
+        database.release();
         self.events().report(
             EventId::DETACH_DATABASE_DONE,
             [database.id().to_string(), database.path().display().to_string()],

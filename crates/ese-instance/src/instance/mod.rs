@@ -40,7 +40,7 @@ pub(crate) use attach::logged_path;
 pub use durable_commit::DurableCommitCallback;
 pub use options::{InitFlags, InitOptions, TermMode};
 pub(crate) use paths::InstancePaths;
-pub(crate) use paths::absolute as absolute_path;
+pub(crate) use paths::{absolute as absolute_path, create_directories, database_path};
 pub use restoring::RestoringInstance;
 use services::Services;
 pub use stop::StopServiceFlags;

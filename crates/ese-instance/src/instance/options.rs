@@ -2,8 +2,6 @@
 
 use bitflags::bitflags;
 
-use crate::error::InstanceError;
-
 bitflags! {
     /// Options of an initialisation. Unknown bits are kept and ignored, as the engine does.
     #[doc(alias = "JET_bitInit")]
@@ -68,17 +66,14 @@ pub enum TermMode {
 }
 
 impl TermMode {
-    /// From the engine's bits: complete 1, abrupt 2, stop backup 4, dirty 8; 0 is complete.
-    ///
-    /// # Errors
-    /// `InvalidFlags` for other bits, or for complete and abrupt together.
-    pub fn from_bits(bits: u32) -> Result<Self, InstanceError> {
+    /// From the engine's bits: complete 1, abrupt 2, stop backup 4, dirty 8; 0 is complete. Others are ignored.
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
         match bits {
-            _ if bits & !0xF != 0 || bits & 3 == 3 => Err(InstanceError::InvalidFlags { bits }),
-            _ if bits & 8 != 0 => Ok(Self::Dirty),
-            _ if bits & 4 != 0 => Ok(Self::StopBackup),
-            2 => Ok(Self::Abrupt),
-            _ => Ok(Self::Complete),
+            _ if bits & 8 != 0 => Self::Dirty,
+            _ if bits & 4 != 0 => Self::StopBackup,
+            _ if bits & 2 != 0 => Self::Abrupt,
+            _ => Self::Complete,
         }
     }
 
@@ -95,13 +90,12 @@ mod tests {
 
     #[test]
     fn modes_from_bits() {
-        assert_eq!(TermMode::from_bits(0).unwrap(), TermMode::Complete);
-        assert_eq!(TermMode::from_bits(1).unwrap(), TermMode::Complete);
-        assert_eq!(TermMode::from_bits(2).unwrap(), TermMode::Abrupt);
-        assert_eq!(TermMode::from_bits(6).unwrap(), TermMode::StopBackup);
-        assert_eq!(TermMode::from_bits(9).unwrap(), TermMode::Dirty);
-        for bits in [3, 16] {
-            assert_eq!(TermMode::from_bits(bits).unwrap_err().jet_error().0, -900);
-        }
+        assert_eq!(TermMode::from_bits(0), TermMode::Complete);
+        assert_eq!(TermMode::from_bits(1), TermMode::Complete);
+        assert_eq!(TermMode::from_bits(2), TermMode::Abrupt);
+        assert_eq!(TermMode::from_bits(3), TermMode::Abrupt);
+        assert_eq!(TermMode::from_bits(6), TermMode::StopBackup);
+        assert_eq!(TermMode::from_bits(9), TermMode::Dirty);
+        assert_eq!(TermMode::from_bits(16), TermMode::Complete);
     }
 }

@@ -79,7 +79,15 @@ pub(crate) fn absolute(path: &Path) -> Result<PathBuf, InstanceError> {
     Ok(full)
 }
 
-fn create_directories(storage: &dyn Storage, directory: &Path) -> Result<(), InstanceError> {
+/// As [`absolute`], of a database.
+///
+/// # Errors
+/// `DatabaseInvalidPath`.
+pub(crate) fn database_path(path: &Path) -> Result<PathBuf, InstanceError> {
+    absolute(path).map_err(|_| InstanceError::DatabaseInvalidPath { path: path.to_path_buf() })
+}
+
+pub(crate) fn create_directories(storage: &dyn Storage, directory: &Path) -> Result<(), InstanceError> {
     let mut missing = Vec::new();
     for ancestor in directory.ancestors().filter(|p| !p.as_os_str().is_empty()) {
         if storage.exists(ancestor)? {

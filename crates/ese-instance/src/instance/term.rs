@@ -131,6 +131,7 @@ impl Instance {
             database.refresh_counters();
             let before = database.header();
             let (db_time, last_object_id) = (before.db_time(), before.last_object_id());
+            let position = if database.is_logged() { position } else { LogPosition::NONE };
             database.change_header(|h| {
                 apply_detach(h, &DetachFacts { position, time, db_time, last_object_id });
             });

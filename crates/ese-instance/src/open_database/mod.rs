@@ -14,7 +14,7 @@ use crate::error::InstanceError;
 use crate::session::SessionShared;
 use crate::state::SessionCall;
 
-/// A database that is open in a session. Dropping it closes it.
+/// A database that is open in a session. Dropping it closes it, and leaves its cursors alone.
 #[doc(alias = "JET_DBID")]
 #[derive(Debug)]
 pub struct Database {
@@ -35,14 +35,14 @@ impl Database {
         self.attached.path()
     }
 
-    /// Closes the database.
+    /// Closes the database. When it is not open otherwise in the session, the session's cursors in it are closed, too.
     ///
     /// # Errors
     /// Refused at the door.
     #[doc(alias = "JetCloseDatabase")]
     pub fn close(mut self) -> Result<(), InstanceError> {
         let mut call = self.session.enter(SessionCall::WindingDown)?;
-        call.close_database(&self.attached);
+        call.close_database_and_cursors(&self.attached);
         drop(call);
         self.open = false;
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use ese_format::ObjectId;
 use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::shared::OpenHold;
 use super::{NewIndexes, TableSchema, TableShared};
 
 /// Counts the commits that changed a schema, in one instance.
@@ -96,6 +97,11 @@ impl SchemaCache {
     /// How many cursors there are on tables of the database.
     pub(crate) fn cursors(&self) -> usize {
         self.cursors.load(Ordering::Acquire)
+    }
+
+    /// Whether a table that is held open is one of the database.
+    pub(crate) fn counts(&self, table: &OpenHold) -> bool {
+        table.counts_in(&self.cursors)
     }
 
     /// What all versions of a table share.

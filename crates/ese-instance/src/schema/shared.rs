@@ -161,6 +161,11 @@ pub(crate) struct OpenHold {
 }
 
 impl OpenHold {
+    /// Whether the table is one of those that `cursors` counts.
+    pub(super) fn counts_in(&self, cursors: &Arc<AtomicUsize>) -> bool {
+        Arc::ptr_eq(&self.shared.cursors, cursors)
+    }
+
     /// Closes the table, once.
     pub(crate) fn release(&self) {
         if self.released.swap(true, Ordering::AcqRel) {

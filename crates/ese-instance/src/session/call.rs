@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, ThreadId};
 
-use ese_btree::live::{LiveTrees, TransactionState};
+use ese_btree::live::{LiveError, LiveTrees, TransactionState};
 use ese_format::{JetError, LogPosition, ObjectId};
 use ese_log::record::{DatabaseSlot, SessionId};
 use parking_lot::MutexGuard;
 
 use super::{SessionParameters, SessionShared};
+use crate::call_error::CallError;
 use crate::database::AttachedDatabase;
 use crate::ddl::bring_entries;
 use crate::error::InstanceError;
@@ -31,13 +32,23 @@ const fn has_ended(session: SessionId) -> InstanceError {
     InstanceError::InvalidSession { session }
 }
 
+/// Who goes on with a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// The thread that began it.
+    Thread(ThreadId),
+    /// Whichever thread has given the session this context.
+    Context(u64),
+}
+
 /// The state of a session, of which one call at a time has a hold.
 pub(crate) struct SessionInner {
     /// `None` once the session has ended.
     state: Option<TransactionState>,
-    context: Option<u64>,
+    /// What the session is used for now, and the thread that said so.
+    context: Option<(u64, ThreadId)>,
     /// Who began the transaction.
-    thread: Option<ThreadId>,
+    owner: Option<Owner>,
     /// Schema epoch of the transaction's snapshot.
     epoch: u64,
     /// The transaction has changed a schema: its own version is another than everybody's.
@@ -71,7 +82,7 @@ impl SessionInner {
         Self {
             state: Some(state),
             context: None,
-            thread: None,
+            owner: None,
             epoch: 0,
             changed_schemas: false,
             own_schemas: HashMap::new(),
@@ -86,6 +97,15 @@ impl SessionInner {
             temporary: Vec::new(),
             parameters,
             databases: Vec::new(),
+        }
+    }
+
+    /// Whether the one who calls may begin, commit and roll back levels of the transaction.
+    fn is_owner(&self) -> bool {
+        match self.owner {
+            None => true,
+            Some(Owner::Thread(thread)) => thread == this_thread(),
+            Some(Owner::Context(context)) => self.context == Some((context, this_thread())),
         }
     }
 
@@ -104,13 +124,12 @@ impl SessionShared {
     /// Lets a call in, with the engine's refusals in the engine's order.
     ///
     /// # Errors
-    /// `InvalidSession` for one that has ended; refused at the door; `SessionSharingViolation` when another call is inside, or
-    /// another thread began the transaction.
+    /// `InvalidSession` for one that has ended; refused at the door; `SessionSharingViolation` when another call is inside.
     #[inline]
     pub(crate) fn enter(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
         match self.enter_plainly() {
             Some(inner) => Ok(SessionCallGuard { session: self, inner }),
-            None => self.enter_otherwise(call),
+            None => self.enter_carefully(call),
         }
     }
 
@@ -119,27 +138,13 @@ impl SessionShared {
     fn enter_plainly(&self) -> Option<MutexGuard<'_, SessionInner>> {
         let inner = self.inner.try_lock()?;
         // Looked at behind the session's lock, as in the other case.
-        let plain = self.instance.is_open()
-            && !self.ended.load(Ordering::Acquire)
-            && inner.state.is_some()
-            && inner.thread.is_none_or(|thread| thread == this_thread());
+        let plain = self.instance.is_open() && !self.ended.load(Ordering::Acquire) && inner.state.is_some();
         plain.then_some(inner)
     }
 
+    /// Looks at everything that can speak against the call.
     #[inline(never)]
-    fn enter_otherwise(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
-        let guard = self.enter_from_anywhere(call)?;
-        if guard.inner.context.is_none() && guard.inner.thread.is_some_and(|t| t != this_thread()) {
-            return Err(InstanceError::SessionSharingViolation { session: self.id });
-        }
-        Ok(guard)
-    }
-
-    /// As [`enter`](Self::enter), in the middle of another thread's transaction too.
-    pub(crate) fn enter_from_anywhere(
-        &self,
-        call: SessionCall,
-    ) -> Result<SessionCallGuard<'_>, InstanceError> {
+    fn enter_carefully(&self, call: SessionCall) -> Result<SessionCallGuard<'_>, InstanceError> {
         if self.ended.load(Ordering::Acquire) {
             return Err(InstanceError::InvalidSession { session: self.id });
         }
@@ -196,10 +201,61 @@ impl SessionCallGuard<'_> {
         self.session.level.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_context(&mut self, context: Option<u64>) {
-        self.inner.context = context;
-        if self.level() > 0 {
-            self.inner.thread = Some(this_thread());
+    /// Gives the session a context, for this thread.
+    ///
+    /// # Errors
+    /// `Call`: a context that none can be, and one that is set already.
+    pub(super) fn set_context(&mut self, context: u64) -> Result<(), CallError> {
+        if matches!(context, 0 | u64::MAX) {
+            return Err(CallError::InvalidParameter { what: "a context that no session can have" });
+        }
+        if self.inner.context.is_some() {
+            return Err(CallError::SessionContextSet);
+        }
+        self.inner.context = Some((context, this_thread()));
+        Ok(())
+    }
+
+    /// Takes the context away that this thread has given.
+    ///
+    /// # Errors
+    /// `Call` when it has not.
+    pub(super) fn reset_context(&mut self) -> Result<(), CallError> {
+        if self.inner.context.is_none_or(|(_, thread)| thread != this_thread()) {
+            return Err(CallError::SessionContextNotSet);
+        }
+        self.inner.context = None;
+        Ok(())
+    }
+
+    /// Refuses to end a session that is in use, or whose transaction belongs to another thread.
+    ///
+    /// # Errors
+    /// `Call`, `SessionSharingViolation`.
+    pub(super) fn check_end(&self) -> Result<(), InstanceError> {
+        if self.inner.context.is_some() {
+            return Err(CallError::SessionInUse.into());
+        }
+        match self.inner.owner {
+            // Whoever the transaction was for is gone.
+            Some(Owner::Context(_)) => Ok(()),
+            _ => self.check_owner(),
+        }
+    }
+
+    /// Whatever the transaction was begun for: it ends now, with its session.
+    pub(super) fn disown(&mut self) {
+        self.inner.owner = None;
+    }
+
+    /// Refuses whoever may not go on with the transaction.
+    ///
+    /// # Errors
+    /// `SessionSharingViolation`.
+    fn check_owner(&self) -> Result<(), InstanceError> {
+        match self.inner.is_owner() {
+            true => Ok(()),
+            false => Err(InstanceError::SessionSharingViolation { session: self.session.id }),
         }
     }
 
@@ -211,12 +267,22 @@ impl SessionCallGuard<'_> {
         if self.level() > 0 { Err(InstanceError::InTransaction) } else { Ok(()) }
     }
 
+    /// Refuses a call outside transactions.
+    ///
+    /// # Errors
+    /// `Live`.
+    pub(super) fn check_in_transaction(&self) -> Result<(), InstanceError> {
+        if self.level() > 0 { Ok(()) } else { Err(LiveError::NotInTransaction.into()) }
+    }
+
     /// Begins a transaction, nested when there is one.
     ///
     /// # Errors
-    /// `Live`: too deep, or nothing new may begin because the disk is full.
+    /// `SessionSharingViolation` when another thread is in a transaction; `Live`: too deep, or nothing new may begin because
+    /// the disk is full.
     pub(crate) fn begin(&mut self, read_only: bool) -> Result<(), InstanceError> {
         let outermost = self.level() == 0;
+        self.check_owner()?;
         if outermost
             && !read_only
             && let Some(log) = &self.session.log
@@ -231,7 +297,10 @@ impl SessionCallGuard<'_> {
         if outermost {
             self.inner.seen_updates = seen_updates;
             self.inner.epoch = *epoch;
-            self.inner.thread = Some(this_thread());
+            self.inner.owner = Some(match self.inner.context {
+                Some((context, _)) => Owner::Context(context),
+                None => Owner::Thread(this_thread()),
+            });
         }
         drop(epoch);
         session.level.fetch_add(1, Ordering::AcqRel);
@@ -241,9 +310,10 @@ impl SessionCallGuard<'_> {
     /// Commits one level. The position of the record to be flushed, when it was the outermost and anything was logged.
     ///
     /// # Errors
-    /// `Live`; the transaction goes on then.
+    /// `SessionSharingViolation` for another thread's transaction; `Live`; the transaction goes on then.
     pub(crate) fn commit(&mut self) -> Result<Option<LogPosition>, InstanceError> {
         let session = self.session;
+        self.check_owner()?;
         let outermost = self.level() == 1;
         let position =
             if outermost { self.commit_outermost()? } else { session.trees.commit(self.state_mut()?)? };
@@ -343,8 +413,9 @@ impl SessionCallGuard<'_> {
     /// Rolls one level back.
     ///
     /// # Errors
-    /// `Live`; the instance is unavailable then.
+    /// `SessionSharingViolation` for another thread's transaction; `Live`; the instance is unavailable then.
     pub(crate) fn rollback(&mut self) -> Result<(), InstanceError> {
+        self.check_owner()?;
         let session = self.session;
         let outermost = self.level() == 1;
         if let Err(error) = self.roll_back_trees() {
@@ -394,7 +465,7 @@ impl SessionCallGuard<'_> {
 
     fn lower_level(&mut self) {
         if self.session.level.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.inner.thread = None;
+            self.inner.owner = None;
         }
     }
 

@@ -65,7 +65,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`commit`](Self::commit); `Call` (`JET_errInvalidGrbit`) for unknown options, and for one of those that commit nothing
-    /// together with any other.
+    /// together with any other; `Call` (`JET_errInvalidParameter`) for a time with a commit that is not lazy.
     #[doc(alias = "JetCommitTransaction2")]
     pub fn commit_with(
         &self,
@@ -98,6 +98,10 @@ impl Session {
             return Ok(None);
         }
         let lazy = (flags | default).contains(CommitFlags::LAZY);
+        if !lazy && !durable_within.is_zero() {
+            self.shared.enter(SessionCall::Ordinary)?.check_in_transaction()?;
+            return Err(CallError::InvalidParameter { what: "a commit that waits is durable at once" }.into());
+        }
         let id = self.commit(if lazy { CommitMode::Lazy } else { CommitMode::Durable })?;
         if lazy && id.is_some() && !durable_within.is_zero() {
             self.instance().make_durable_within(durable_within);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use parking_lot::Mutex;
 
+use crate::database::AttachedDatabase;
 use crate::schema::{IndexUse, OpenHold};
 
 /// No update is being prepared; no secondary index is the current one.
@@ -34,8 +35,8 @@ pub(crate) struct CursorLink {
     lost_index: AtomicBool,
     /// Lowest level that was rolled back while an update was prepared around it.
     lost_changes: AtomicU8,
-    /// The transaction in which the cursor was opened was rolled back.
-    closed_by_rollback: AtomicBool,
+    /// The transaction in which the cursor was opened was rolled back, or the session has closed the database.
+    closed_by_session: AtomicBool,
     closed: AtomicBool,
     /// What keeps the table open, and its current index from being deleted.
     held: Mutex<Held>,
@@ -59,7 +60,7 @@ impl CursorLink {
             lost_update: AtomicBool::new(false),
             lost_index: AtomicBool::new(false),
             lost_changes: AtomicU8::new(NO_LEVEL),
-            closed_by_rollback: AtomicBool::new(false),
+            closed_by_session: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             held: Mutex::new(Held { table, index: None }),
         }
@@ -113,9 +114,9 @@ impl CursorLink {
         Some(self.lost_changes.swap(NO_LEVEL, Ordering::Relaxed)).filter(|level| *level != NO_LEVEL)
     }
 
-    /// Whether a rollback has closed the cursor.
-    pub(crate) fn is_closed_by_rollback(&self) -> bool {
-        self.closed_by_rollback.load(Ordering::Relaxed)
+    /// Whether the session has closed the cursor.
+    pub(crate) fn is_closed_by_session(&self) -> bool {
+        self.closed_by_session.load(Ordering::Relaxed)
     }
 
     /// The cursor is gone.
@@ -132,11 +133,21 @@ impl CursorLink {
         at != NO_LEVEL && at >= level
     }
 
+    /// Closes the cursor behind the back of its holder.
+    fn close_by_session(&self) {
+        self.closed_by_session.store(true, Ordering::Relaxed);
+        self.has_news.store(true, Ordering::Release);
+        self.close();
+    }
+
+    /// Whether it is a cursor on a table of the database.
+    fn is_of(&self, database: &AttachedDatabase) -> bool {
+        self.held.lock().table.as_ref().is_some_and(|table| database.schemas().counts(table))
+    }
+
     fn roll_back(&self, level: u8) {
         if Self::is_at_or_above(&self.opened, level) {
-            self.closed_by_rollback.store(true, Ordering::Relaxed);
-            self.has_news.store(true, Ordering::Release);
-            self.close();
+            self.close_by_session();
             return;
         }
         if self.navigated.load(Ordering::Relaxed) == level {
@@ -182,6 +193,13 @@ impl SessionCursors {
                     at.store(around, Ordering::Relaxed);
                 }
             }
+        }
+    }
+
+    /// The session has closed a database for the last time: its cursors there are closed.
+    pub(super) fn database_closed(&self, database: &AttachedDatabase) {
+        for link in self.links.lock().iter().filter(|link| link.is_of(database)) {
+            link.close_by_session();
         }
     }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Session, SessionCallGuard};
+use super::{DatabaseFlags, DatabaseStatus, DetachFlags, Session, SessionCallGuard};
+use crate::call_error::CallError;
 use crate::compact::{CompactError, CompactOptions, CompactProgress, CompactReport, compact_opened};
 use crate::creation::CreateOptions;
 use crate::database::AttachedDatabase;
@@ -34,19 +35,23 @@ impl Session {
     /// Refused at the door; `InTransaction`; as [`Instance::attach`](crate::Instance::attach).
     #[doc(alias = "JetAttachDatabase")]
     pub fn attach_database(&self, path: &Path) -> Result<(), InstanceError> {
-        self.attach_database_with(path, &AttachOptions::default())
+        self.attach_database_with(path, &AttachOptions::default())?;
+        Ok(())
     }
 
-    /// As [`attach_database`](Self::attach_database), with options.
+    /// As [`attach_database`](Self::attach_database), with options. Says whether it was attached before, in whichever way.
     ///
     /// # Errors
     /// As [`attach_database`](Self::attach_database).
     #[doc(alias = "JetAttachDatabase2")]
     #[doc(alias = "JetAttachDatabase3")]
-    pub fn attach_database_with(&self, path: &Path, options: &AttachOptions) -> Result<(), InstanceError> {
+    pub fn attach_database_with(
+        &self,
+        path: &Path,
+        options: &AttachOptions,
+    ) -> Result<DatabaseStatus, InstanceError> {
         self.shared.enter(SessionCall::Ordinary)?.check_no_transaction()?;
-        self.instance().attach_with(path, options)?;
-        Ok(())
+        Ok(self.instance().attach_or_find(path, options)?.1)
     }
 
     /// Detaches a database that nobody has open.
@@ -56,8 +61,25 @@ impl Session {
     #[doc(alias = "JetDetachDatabase")]
     #[doc(alias = "JetDetachDatabase2")]
     pub fn detach_database(&self, path: &Path) -> Result<(), InstanceError> {
-        self.shared.enter(SessionCall::WindingDown)?.check_no_transaction()?;
-        self.instance().detach(path)
+        self.detach_database_with(Some(path), DetachFlags::empty())
+    }
+
+    /// Detaches a database, or (`None`) one after the other until one cannot be.
+    ///
+    /// # Errors
+    /// As [`detach_database`](Self::detach_database); `Call` when it is to be detached by force.
+    pub fn detach_database_with(&self, path: Option<&Path>, flags: DetachFlags) -> Result<(), InstanceError> {
+        let call = self.shared.enter(SessionCall::WindingDown)?;
+        if flags.contains(DetachFlags::FORCE) {
+            return Err(CallError::ForceDetach.into());
+        }
+        call.check_no_transaction()?;
+        drop(call);
+        let instance = self.instance();
+        match path.filter(|path| !path.as_os_str().is_empty()) {
+            Some(path) => instance.detach(path),
+            None => instance.databases().iter().try_for_each(|database| instance.detach(database.path())),
+        }
     }
 
     /// Copies an attached database, which nobody has open, into a new file without unused space, as
@@ -121,6 +143,19 @@ impl Session {
         self.open_path(path, true)
     }
 
+    /// Opens a database with the engine's options.
+    ///
+    /// # Errors
+    /// As [`open_database`](Self::open_database) and [`open_database_exclusively`](Self::open_database_exclusively).
+    pub fn open_database_with(
+        &self,
+        path: &Path,
+        flags: DatabaseFlags,
+    ) -> Result<(Database, DatabaseStatus), InstanceError> {
+        let database = self.open_path(path, flags.contains(DatabaseFlags::EXCLUSIVE))?;
+        Ok((database, DatabaseStatus::Done))
+    }
+
     fn open_path(&self, path: &Path, exclusive: bool) -> Result<Database, InstanceError> {
         let mut call = self.shared.enter(SessionCall::Ordinary)?;
         let slot = self.instance().slot_of(path)?;
@@ -146,6 +181,14 @@ impl SessionCallGuard<'_> {
         match self.inner.databases.iter_mut().find(|(known, _)| Arc::ptr_eq(known, database)) {
             Some((_, count)) => *count += 1,
             None => self.inner.databases.push((Arc::clone(database), 1)),
+        }
+    }
+
+    /// Closes one handle of a database, and with the last one the session's cursors there.
+    pub(crate) fn close_database_and_cursors(&mut self, database: &Arc<AttachedDatabase>) {
+        self.close_database(database);
+        if !self.inner.databases.iter().any(|(open, _)| Arc::ptr_eq(open, database)) {
+            self.session.cursors.database_closed(database);
         }
     }
 

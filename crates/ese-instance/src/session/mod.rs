@@ -1,8 +1,9 @@
 //! Sessions: transactions, and the databases that are open in them.
 //!
 //! A session is used by one thread at a time; a call that finds another inside is refused with
-//! `JET_errSessionSharingViolation`, and so is a call in the middle of a transaction that another thread began, unless the
-//! session has a [context](Session::set_context).
+//! `JET_errSessionSharingViolation`, and so is one that would begin, commit or roll back a level of a transaction that
+//! another thread began. A transaction that was begun in a session with a [context](Session::set_context) goes from thread
+//! to thread.
 //!
 //! ```
 //! use ese_format::ColumnKind;
@@ -40,6 +41,7 @@ mod call;
 mod commit;
 mod cursors;
 mod databases;
+mod flags;
 mod idle;
 mod parameters;
 mod table;
@@ -48,6 +50,7 @@ mod transaction;
 pub(crate) use call::{SessionCallGuard, SessionInner};
 pub use commit::CommitFlags;
 pub(crate) use cursors::{CursorLink, SessionCursors};
+pub use flags::{DatabaseFlags, DatabaseStatus, DetachFlags, RollbackFlags, TransactionFlags};
 pub use idle::{IdleFlags, IdleStatus};
 pub use parameters::SessionParameterId;
 pub(crate) use parameters::SessionParameters;
@@ -185,41 +188,48 @@ impl Session {
         Ok(self.shared.enter(SessionCall::WindingDown)?.level())
     }
 
-    /// Gives the session a context: from now on whoever has set this context uses it, whichever thread that is, and
-    /// transactions may go from thread to thread.
+    /// Gives the session a context, which is neither 0 nor all ones, until [`reset_context`](Self::reset_context). A
+    /// transaction that begins then is of this context: whichever thread has set it goes on.
     ///
     /// # Errors
-    /// Refused at the door.
+    /// Refused at the door; `Call` for a number that no context can be, and when there is a context already.
     #[doc(alias = "JetSetSessionContext")]
     pub fn set_context(&self, context: u64) -> Result<(), InstanceError> {
-        self.shared.enter_from_anywhere(SessionCall::Ordinary)?.set_context(Some(context));
-        Ok(())
+        Ok(self.shared.enter(SessionCall::Ordinary)?.set_context(context)?)
     }
 
-    /// Takes the context away: the thread of the call is the one that may go on in a transaction.
+    /// Takes the context away. Only the thread that has set it can.
     ///
     /// # Errors
-    /// Refused at the door.
+    /// Refused at the door; `Call` when this thread has set none.
     #[doc(alias = "JetResetSessionContext")]
     pub fn reset_context(&self) -> Result<(), InstanceError> {
-        self.shared.enter_from_anywhere(SessionCall::WindingDown)?.set_context(None);
-        Ok(())
+        Ok(self.shared.enter(SessionCall::WindingDown)?.reset_context()?)
     }
 
     /// Ends the session. What it has not committed is rolled back, its tables and databases are closed.
     ///
     /// # Errors
-    /// Refused at the door; `Live` when a rollback failed, which makes the instance unavailable.
-    #[doc(alias = "JetEndSession")]
+    /// As [`try_end`](Self::try_end); the session is gone all the same.
     pub fn end(self) -> Result<(), InstanceError> {
-        self.shared.end()
+        self.try_end()
+    }
+
+    /// As [`end`](Self::end), for a session that goes on when that is refused.
+    ///
+    /// # Errors
+    /// Refused at the door; `Call` (`JET_errSessionInUse`) while it has a context; `SessionSharingViolation` for a transaction
+    /// of another thread; `Live` when a rollback failed, which makes the instance unavailable.
+    #[doc(alias = "JetEndSession")]
+    pub fn try_end(&self) -> Result<(), InstanceError> {
+        self.shared.end(false)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         // A session that cannot be rolled back has made its instance unavailable.
-        let _ = self.shared.end();
+        let _ = self.shared.end(true);
     }
 }
 
@@ -239,13 +249,18 @@ impl SessionShared {
         drop(self.inner.lock());
     }
 
-    fn end(&self) -> Result<(), InstanceError> {
+    /// `forced`: whoever used it does not any more.
+    fn end(&self, forced: bool) -> Result<(), InstanceError> {
         if self.ended.load(Ordering::Acquire) {
             return Ok(());
         }
         let mut result = Ok(());
-        match self.enter_from_anywhere(SessionCall::WindingDown) {
+        match self.enter(SessionCall::WindingDown) {
             Ok(mut call) => {
+                if !forced {
+                    call.check_end()?;
+                }
+                call.disown();
                 while call.level() > 0 {
                     result = call.rollback();
                     if result.is_err() {

@@ -94,7 +94,7 @@ impl SessionParameters {
             activity: [0; 16],
             trace_flags: 0,
             io_priority: 0,
-            private_context: 0,
+            private_context: 1,
             callback_context: 0,
         }
     }

@@ -12,6 +12,10 @@ use crate::error::InstanceError;
 /// The lowest number of a session of the application; those below belonged to the engine's own.
 const FIRST: u16 = 5;
 
+/// Sessions beyond the parameter that applications get: of the 69 of the engine's own, four are in use.
+#[doc(alias = "cpibSystem")]
+const SPARE: u64 = 65;
+
 /// The sessions of an instance, by number.
 #[derive(Debug)]
 pub(crate) struct SessionTable {
@@ -20,10 +24,10 @@ pub(crate) struct SessionTable {
 }
 
 impl SessionTable {
-    /// A table of at most `limit` sessions.
+    /// A table of at most `limit` sessions, and of those that the original keeps for itself and does not need.
     #[doc(alias = "JET_paramMaxSessions")]
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, sessions: Mutex::default() }
+        Self { limit: limit.saturating_add(SPARE), sessions: Mutex::default() }
     }
 
     /// Adds a session under the lowest free number.

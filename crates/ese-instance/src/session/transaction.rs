@@ -3,7 +3,8 @@
 use ese_btree::live::LiveError;
 use ese_format::{LogPosition, Signature};
 
-use super::Session;
+use super::{RollbackFlags, Session, TransactionFlags};
+use crate::call_error::CallError;
 use crate::error::InstanceError;
 use crate::state::SessionCall;
 use crate::table::delete_zero_rows;
@@ -11,6 +12,9 @@ use crate::table::delete_zero_rows;
 /// Most levels that an application nests. Calls that need one for themselves go beyond.
 #[doc(alias = "levelUserMost")]
 pub(crate) const MOST_LEVELS: u8 = 7;
+
+/// The options of a rollback that there are.
+const KNOWN_ROLLBACK: u32 = RollbackFlags::ALL.bits() | RollbackFlags::REDO_CALLBACK.bits();
 
 /// When a commit returns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -62,6 +66,14 @@ impl Session {
         self.begin_level(true)
     }
 
+    /// Begins a transaction with options.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub fn begin_with(&self, flags: TransactionFlags) -> Result<(), InstanceError> {
+        self.begin_level(flags.contains(TransactionFlags::READ_ONLY))
+    }
+
     /// Begins a transaction that is rolled back when its guard is dropped.
     ///
     /// # Errors
@@ -102,8 +114,9 @@ impl Session {
             self.instance().tell_durable_commits();
         }
         durable?;
-        if outermost {
-            self.instance().maintain()?;
+        if outermost && let Err(error) = self.instance().maintain() {
+            // The transaction is committed; pages that cannot be written now wait.
+            tracing::warn!(%error, "pages could not be written after a commit");
         }
         let id = position.zip(self.shared.log.as_ref());
         Ok(id.map(|(position, log)| CommitId { log_signature: log.signature(), position }))
@@ -122,6 +135,18 @@ impl Session {
         call.rollback()?;
         self.shared.cursors.rolled_back(level);
         Ok(())
+    }
+
+    /// Rolls back with options.
+    ///
+    /// # Errors
+    /// As [`rollback`](Self::rollback); `Call` (`JET_errInvalidGrbit`) for unknown options.
+    pub fn rollback_with(&self, flags: RollbackFlags) -> Result<(), InstanceError> {
+        if flags.bits() & !KNOWN_ROLLBACK != 0 {
+            drop(self.shared.enter(SessionCall::WindingDown)?);
+            return Err(CallError::InvalidFlags { bits: flags.bits() }.into());
+        }
+        if flags.contains(RollbackFlags::ALL) { self.rollback_all() } else { self.rollback() }
     }
 
     /// Rolls all levels back.

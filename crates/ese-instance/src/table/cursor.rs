@@ -133,14 +133,14 @@ bitflags::bitflags! {
     }
 }
 
-/// Refuses a call on a cursor that a rollback has closed.
+/// Refuses a call on a cursor that its session has closed.
 ///
 /// # Errors
 /// `Refused`: `JET_errInvalidTableId`.
 #[inline]
 pub(super) fn check_open(link: &CursorLink) -> Result<()> {
-    if link.is_closed_by_rollback() {
-        let what = "the cursor was closed when the transaction in which it was opened was rolled back";
+    if link.is_closed_by_session() {
+        let what = "the cursor was closed together with the database, or by a rollback of the transaction of its opening";
         return Err(TableError::refused(what, JetError::INVALID_TABLE_ID));
     }
     Ok(())

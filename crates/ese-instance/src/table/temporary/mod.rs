@@ -220,7 +220,7 @@ impl Table {
     pub(super) fn close_temporary(&mut self) {
         let Some(cursor) = self.temporary.take() else { return };
         // When the session is gone it has closed its cursors; when another thread is inside, it will.
-        if let Ok(mut call) = self.session.enter_from_anywhere(SessionCall::WindingDown) {
+        if let Ok(mut call) = self.session.enter(SessionCall::WindingDown) {
             call.close_temporary(&cursor);
         }
     }
