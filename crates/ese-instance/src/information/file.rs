@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ese_format::{DatabaseHeader, DatabaseState, FileType};
-use ese_io::OpenOptions;
+use ese_io::{IoError, IoErrorKind, OpenOptions};
 
 use super::{DatabaseInfoLevel, DatabaseMisc};
 use crate::call_error::CallError;
@@ -69,7 +69,13 @@ impl Engine {
     ) -> Result<FileInfo, InstanceError> {
         use DatabaseInfoLevel as Level;
         let path = absolute_path(path)?;
-        let size = self.environment().storage.inspect(&path)?.len;
+        let size = match self.environment().storage.inspect(&path) {
+            // What is missing of the path makes no difference.
+            Err(error) if error.kind == IoErrorKind::InvalidPath => {
+                return Err(IoError { kind: IoErrorKind::NotFound, ..error }.into());
+            }
+            found => found?.len,
+        };
         let attached = self.instances().into_iter().flat_map(|instance| instance.databases());
         let attached = attached.into_iter().find(|database| database.path() == path);
         let header = || -> Result<DatabaseHeader, InstanceError> {

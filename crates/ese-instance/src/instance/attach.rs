@@ -8,7 +8,7 @@ use ese_btree::live::{LiveTrees, SlotFacts};
 use ese_format::{
     AttachmentEntry, DatabaseHeader, EngineFormatSetting, JetError, LogGeneration, LogPosition, PageNumber,
 };
-use ese_io::{File, Lock, OpenMode, OpenOptions};
+use ese_io::{File, IoError, IoErrorKind, Lock, OpenMode, OpenOptions};
 use ese_log::record::{
     AttachDatabase, DatabaseRecordFlags, DatabaseSlot, DetachDatabase, Record, SessionId, SetDatabaseVersion,
 };
@@ -129,7 +129,12 @@ impl Instance {
         } else {
             OpenOptions::new(OpenMode::ReadWrite).lock(Lock::Exclusive).direct_writes()
         };
-        let file = self.environment().storage.open(&path, open)?;
+        let creates_paths = self.parameters().on(ParameterId::CREATE_PATH_IF_NOT_EXIST);
+        let file = self.environment().storage.open(&path, open).map_err(|error| match error.kind {
+            // A directory that could be made is not what is missing.
+            IoErrorKind::InvalidPath if creates_paths => IoError { kind: IoErrorKind::NotFound, ..error },
+            _ => error,
+        })?;
         let (header, last_page) = self.check_database(&*file)?;
         let _hold = self.log().map(|log| log.hold_checkpoint());
         let attached = self.attach_opened(slot, file, header, last_page, options);

@@ -9,8 +9,9 @@ use crate::compact::{CompactError, CompactOptions, CompactProgress, CompactRepor
 use crate::creation::CreateOptions;
 use crate::database::AttachedDatabase;
 use crate::error::InstanceError;
-use crate::instance::{AttachOptions, absolute_path};
+use crate::instance::{AttachOptions, absolute_path, create_directories};
 use crate::open_database::Database;
+use crate::parameter::ParameterId;
 use crate::reader::{DatabaseReader, DirtyPolicy};
 use crate::state::{EntryError, SessionCall};
 
@@ -121,8 +122,13 @@ impl Session {
         // All of it is in the file, whatever the state in its header says.
         let reader = DatabaseReader::from_file(database.file()?, DirtyPolicy::ReadAsItIs)
             .map_err(|error| failed(error.into()))?;
-        compact_opened(&reader, &*environment.storage, &absolute_path(destination)?, &options, progress)
-            .map_err(failed)
+        let destination = absolute_path(destination)?;
+        if self.instance().parameters().on(ParameterId::CREATE_PATH_IF_NOT_EXIST)
+            && let Some(directory) = destination.parent()
+        {
+            create_directories(&*environment.storage, directory)?;
+        }
+        compact_opened(&reader, &*environment.storage, &destination, &options, progress).map_err(failed)
     }
 
     /// Opens a database that is attached.
