@@ -99,7 +99,7 @@ fn several_instances_are_chosen_once() {
     let page = |bytes| (ParameterId::DATABASE_PAGE_SIZE, ParameterValue::Number(bytes));
     assert_eq!((enable(&[]), enable(&[page(4096)])), (-1082, -1087));
     let unknown = (ParameterId(9999), ParameterValue::Number(1));
-    assert_eq!((enable(&[unknown.clone()]), enable(&[page(1), unknown])), (-1003, -1087));
+    assert_eq!((enable(std::slice::from_ref(&unknown)), enable(&[page(1), unknown])), (-1003, -1087));
     let fixed = Bed::new();
     fixed.engine.set_default(ParameterId::DATABASE_PAGE_SIZE, 8192_u32).unwrap();
     fixed.engine.create_instance("one").unwrap();
