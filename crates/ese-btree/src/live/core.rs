@@ -105,6 +105,8 @@ pub(super) struct Core {
     pub(super) roots: [FrameId; KNOWN_ROOTS],
     /// Where a walk through leaves goes on if they lie in order, and how many pages are read at once then.
     pub(super) read_ahead: (DatabaseSlot, PageNumber, u32),
+    /// Walks whose next leaves are read by threads of their own.
+    pub(super) walks: [super::ahead::Walk; super::ahead::WALKS],
     /// The tree of which a leaf was split last inside, and the key in front of which that was.
     pub(super) last_split: (DatabaseSlot, PageNumber, Vec<u8>),
     /// The page on which a deleted node without versions was met last.
@@ -139,6 +141,7 @@ impl Core {
             neighbour: None,
             roots: [FrameId::NONE; KNOWN_ROOTS],
             read_ahead: (DatabaseSlot(0), PageNumber::NONE, 1),
+            walks: Default::default(),
 
             last_split: (DatabaseSlot(0), PageNumber::NONE, Vec::new()),
             dead_page: None,

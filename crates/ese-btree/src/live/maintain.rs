@@ -217,6 +217,7 @@ impl LiveTrees {
         LiveCounters {
             cache_hits: core.cache.hits(),
             pages_read,
+            pages_read_ahead: core.cache.read_before_asked(),
             pages_written,
             pages_cached: core.cache.fill().0 as u64,
             versions: versions as u64,

@@ -5,9 +5,11 @@
 //! commit is durable is the caller's, outside ([`ChangeLog::flush_to`]): that is how commits share a flush.
 //!
 //! A transaction sees what had committed when it began, and its own changes. Who changes a node first wins; the other gets
-//! [`LiveError::WriteConflict`]. Nothing runs on threads of its own: commits clean up a little, and the owner calls
+//! [`LiveError::WriteConflict`]. Nothing but reading ahead runs on threads of its own,
+//! and that only when [asked for](LiveTrees::read_ahead_on_threads): commits clean up a little, and the owner calls
 //! [`LiveTrees::clean_versions`] and [`LiveTrees::write_back`] when it sees fit. The same calls make the same writes.
 
+mod ahead;
 mod change;
 mod change_log;
 mod core;

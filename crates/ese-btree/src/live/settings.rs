@@ -123,6 +123,8 @@ pub struct LiveCounters {
     pub cache_hits: u64,
     /// Pages read from files.
     pub pages_read: u64,
+    /// Of those, pages read before they were asked for; by threads of their own only those that were asked for then.
+    pub pages_read_ahead: u64,
     /// Pages written to files.
     pub pages_written: u64,
     /// Pages in memory.

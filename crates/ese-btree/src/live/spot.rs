@@ -463,11 +463,15 @@ impl Core {
         }
         self.cache.begin_operation();
         let near = self.neighbour.take().filter(|&near| self.cache.still_holds(near, tree.slot, page));
-        if direction == Direction::Forwards && near.is_none() {
+        let is_due = self.is_due(tree, page, near.is_some());
+        if direction == Direction::Forwards && near.is_none() && !self.cache.has_readers() {
             self.read_ahead(tree.slot, page);
         }
         let near = near.unwrap_or(FrameId::NONE);
         let frame = Self::there(self.cache.fetch_near(tree.slot, page, near)?, page)?;
+        if is_due {
+            self.look_ahead(tree, page, frame, direction);
+        }
         let image = self.cache.page(frame);
         if image.object() != tree.root.object {
             let what = "a leaf is linked to another tree";
@@ -480,7 +484,7 @@ impl Core {
         Ok(Some(Leaf { frame, page, line, exact: true }))
     }
 
-    /// Reads pages ahead when leaves turn out to lie in order in the file.
+    /// Reads pages ahead when leaves turn out to lie in order in the file, where there are no threads for it.
     fn read_ahead(&mut self, slot: DatabaseSlot, page: PageNumber) {
         if self.cache.holds(slot, page) {
             return;

@@ -174,6 +174,7 @@ impl PageCache {
         }
         if let Some(prefetch) = &self.prefetch {
             prefetch.forget(run.slot, run.first, PageNumber(last));
+            prefetch.set_last(run.slot, last);
         }
         self.pages_written += run.frames.len() as u64;
         for part in &run.frames {

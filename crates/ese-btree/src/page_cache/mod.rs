@@ -80,6 +80,7 @@ pub struct PageCache {
     operation: u32,
     write_ahead: Option<Arc<dyn WriteAhead>>,
     pages_read: u64,
+    pages_read_ahead: u64,
     pages_written: u64,
     hits: u64,
     /// Changed pages by the position where replay has to begin to make the change again; some were written since.
@@ -118,6 +119,7 @@ impl PageCache {
             operation: 1,
             write_ahead: None,
             pages_read: 0,
+            pages_read_ahead: 0,
             pages_written: 0,
             hits: 0,
             changed: BTreeSet::new(),
@@ -168,6 +170,11 @@ impl PageCache {
     #[must_use]
     pub fn transfers(&self) -> (u64, u64) {
         (self.pages_read, self.pages_written)
+    }
+
+    /// Pages that were read before they were asked for; by threads of their own only those that were asked for then.
+    pub(crate) fn read_before_asked(&self) -> u64 {
+        self.pages_read_ahead
     }
 
     /// Fetches that found their page in memory.
@@ -269,9 +276,6 @@ impl PageCache {
             return Err(PageCacheError::PageNumber { slot, page: last });
         }
         let size = self.size;
-        if self.prefetch.is_some() {
-            return Ok(false);
-        }
         self.file_mut(slot)?.grow_later(last.0, position, size)
     }
 
@@ -425,6 +429,7 @@ impl PageCache {
             && prefetch.take(key(slot, page), &mut frame.bytes)
         {
             self.pages_read += 1;
+            self.pages_read_ahead += 1;
             thread_counters::page_read(begin);
             self.place(index, slot, page);
             return Ok(Fetched::Page(FrameId(index)));

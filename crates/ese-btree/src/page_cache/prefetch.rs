@@ -4,6 +4,9 @@
 //! cache is read into a buffer beside it; a fetch that misses takes the buffer. The cache does what it would do without:
 //! which pages are in it, and what is written when, does not depend on when a read ends.
 //!
+//! What a walk through leaves comes to is asked for in runs ([`PagePrefetch::want_run`]): pages that lie side by side are read
+//! in one call. A fetch waits for a page that is being read; one whose turn has not come it reads itself.
+//!
 //! A buffer must not outlive a change of its page in the file. Pages change there by the cache alone, and the cache says so
 //! when the change is done ([`PagePrefetch::forget`]): what was read before then is dropped, what is read later is new.
 
@@ -13,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 use ese_format::{PageCheck, PageNumber, PageSize, PageVerdict, correct_page};
-use ese_io::File;
+use ese_io::{AlignedBuffer, File};
 use ese_log::record::DatabaseSlot;
 use parking_lot::{Condvar, Mutex};
 
@@ -25,6 +28,8 @@ use crate::page_edit::PageImage;
 const READERS: usize = 2;
 /// Most pages read ahead.
 const MOST_AHEAD: usize = 512;
+/// Pages nobody wants that are read because they lie between others.
+const MOST_BETWEEN: u64 = 2;
 
 /// Pages on their way into a cache. See the module's description.
 pub struct PagePrefetch {
@@ -40,6 +45,8 @@ struct Shared {
     known: Box<[AtomicU64]>,
     state: Mutex<State>,
     wanted: Condvar,
+    /// Something was read.
+    done: Condvar,
 }
 
 #[derive(Default)]
@@ -49,8 +56,10 @@ struct State {
     entries: HashMap<u64, Entry, PageHash>,
     /// Keys of entries, the oldest first; some are gone.
     order: VecDeque<u64>,
-    jobs: VecDeque<(u64, u64)>,
+    jobs: VecDeque<Job>,
     last_ticket: u64,
+    /// Slots from whose files something is being read.
+    reading: Vec<u8>,
     spare: Vec<Box<[u8]>>,
     stopped: bool,
 }
@@ -58,8 +67,35 @@ struct State {
 enum Entry {
     /// Asked for; the number tells one request for a page from a later one.
     Pending(u64),
+    /// Being read.
+    Reading(u64),
     /// Read and verified.
     Ready(Box<[u8]>),
+}
+
+/// Pages side by side that were asked for together.
+#[derive(Clone, Copy)]
+struct Job {
+    first: u64,
+    count: u32,
+    ticket: u64,
+}
+
+impl State {
+    /// The part of a job that is still wanted, from the first page to the last one; those are being read from now on.
+    fn begin(&mut self, job: Job) -> Option<Job> {
+        let mut wanted: Option<(u64, u64)> = None;
+        for key in job.first..job.first + u64::from(job.count) {
+            if let Some(entry) = self.entries.get_mut(&key)
+                && matches!(entry, Entry::Pending(ticket) if *ticket == job.ticket)
+            {
+                *entry = Entry::Reading(job.ticket);
+                wanted = Some((wanted.map_or(key, |(first, _)| first), key));
+            }
+        }
+        let (first, last) = wanted?;
+        Some(Job { first, count: (last - first) as u32 + 1, ..job })
+    }
 }
 
 impl Shared {
@@ -86,41 +122,71 @@ impl Shared {
 
     /// Reads what is asked for until told to stop.
     fn run(&self) {
+        let len = self.size.len();
+        let mut bytes: Option<AlignedBuffer> = None;
         let mut state = self.state.lock();
         loop {
             if state.stopped {
                 return;
             }
-            let Some((key, ticket)) = state.jobs.pop_front() else {
+            let Some(job) = state.jobs.pop_front() else {
                 self.wanted.wait(&mut state);
                 continue;
             };
-            let is_wanted = matches!(state.entries.get(&key), Some(Entry::Pending(t)) if *t == ticket);
-            let file =
-                state.files.get((key >> 32) as usize).and_then(Option::as_ref).map(|f| Arc::clone(&f.0));
-            let (true, Some(file)) = (is_wanted, file) else { continue };
-            let mut buffer = state.spare.pop().unwrap_or_else(|| vec![0; self.size.len()].into_boxed_slice());
+            let slot = (job.first >> 32) as u8;
+            let file = state.files.get(usize::from(slot)).and_then(Option::as_ref).map(|f| Arc::clone(&f.0));
+            let Some(file) = file else { continue };
+            let Some(job) = state.begin(job) else { continue };
+            state.reading.push(slot);
+            let count = job.count as usize;
+            let mut pages: Vec<Box<[u8]>> = (0..count).filter_map(|_| state.spare.pop()).collect();
             drop(state);
-            let good = self.read(&*file, PageNumber(key as u32), &mut buffer);
+            let needed = count * len;
+            if bytes.as_ref().is_none_or(|bytes| bytes.len() < needed) {
+                bytes = Some(AlignedBuffer::new(needed));
+            }
+            let first = PageNumber(job.first as u32);
+            let mut read = bytes.as_mut().and_then(|bytes| bytes.get_mut(..needed));
+            if let Some(bytes) = &mut read
+                && file.read_exact_at(first.file_offset(self.size), bytes).is_err()
+            {
+                read = None;
+            }
+            // Nobody waits for the file to be closed once the slot is told to be left alone.
+            drop(file);
+            pages.resize_with(count, || vec![0; len].into_boxed_slice());
+            let mut good = vec![false; count];
+            if let Some(bytes) = read {
+                let parts = bytes.chunks_exact_mut(len).zip(pages.iter_mut()).zip(good.iter_mut());
+                for (key, ((bytes, page), good)) in (job.first..).zip(parts) {
+                    *good = self.is_good(PageNumber(key as u32), bytes);
+                    if *good && page.len() == len {
+                        page.copy_from_slice(bytes);
+                    }
+                }
+            }
             state = self.state.lock();
-            let is_wanted = matches!(state.entries.get(&key), Some(Entry::Pending(t)) if *t == ticket);
-            if is_wanted && good {
-                state.entries.insert(key, Entry::Ready(buffer));
-                continue;
+            for (key, (page, good)) in (job.first..).zip(pages.into_iter().zip(good)) {
+                let is_wanted =
+                    matches!(state.entries.get(&key), Some(Entry::Reading(t)) if *t == job.ticket);
+                if is_wanted && good {
+                    state.entries.insert(key, Entry::Ready(page));
+                    continue;
+                }
+                if is_wanted {
+                    state.entries.remove(&key);
+                }
+                state.spare.push(page);
             }
-            if is_wanted {
-                state.entries.remove(&key);
+            if let Some(at) = state.reading.iter().position(|&s| s == slot) {
+                state.reading.swap_remove(at);
             }
-            state.spare.push(buffer);
+            self.done.notify_all();
         }
     }
 
-    /// Whether the page could be read, and is one that the cache would accept. What is wrong otherwise is found again by
-    /// whoever needs the page.
-    fn read(&self, file: &dyn File, page: PageNumber, buffer: &mut [u8]) -> bool {
-        if file.read_exact_at(page.file_offset(self.size), buffer).is_err() {
-            return false;
-        }
+    /// Whether the page is one that the cache would accept. What is wrong otherwise is found again by whoever needs the page.
+    fn is_good(&self, page: PageNumber, buffer: &mut [u8]) -> bool {
         let PageCheck::Verified(verdict) = correct_page(buffer, page) else { return false };
         verdict != PageVerdict::Uninitialized
             && verdict.is_usable()
@@ -138,6 +204,7 @@ impl PagePrefetch {
             known: (0..places).map(|_| AtomicU64::new(0)).collect(),
             state: Mutex::default(),
             wanted: Condvar::new(),
+            done: Condvar::new(),
         });
         let prefetch = Arc::new(Self { shared, readers: Mutex::default() });
         for _ in 0..READERS {
@@ -149,40 +216,74 @@ impl PagePrefetch {
         Some(prefetch)
     }
 
-    /// Says that a page will be needed.
-    pub fn want(&self, slot: DatabaseSlot, page: PageNumber) {
-        let key = key(slot, page);
-        if page.is_none() || self.shared.is_known(key) {
-            return;
-        }
-        let mut state = self.shared.state.lock();
-        let last = state.files.get(usize::from(slot.0)).and_then(Option::as_ref).map(|f| f.1);
-        if last.is_none_or(|last| page.0 > last) || state.entries.contains_key(&key) {
-            return;
-        }
-        while state.entries.len() >= self.shared.most {
-            let Some(oldest) = state.order.pop_front() else { return };
-            if let Some(entry) = state.entries.remove(&oldest) {
-                self.shared.unknow(oldest);
-                if let Entry::Ready(buffer) = entry {
-                    state.spare.push(buffer);
-                }
-            }
-        }
-        state.last_ticket += 1;
-        let ticket = state.last_ticket;
-        state.entries.insert(key, Entry::Pending(ticket));
-        state.order.push_back(key);
-        state.jobs.push_back((key, ticket));
-        drop(state);
-        self.shared.know(key);
-        self.shared.wanted.notify_one();
+    /// Most pages that are read ahead at a time.
+    pub(crate) fn most(&self) -> usize {
+        self.shared.most
     }
 
-    /// Takes a page, when it is there; `used` is a buffer that is not needed any more.
+    /// Whether a page was asked for and not taken.
+    pub(crate) fn is_coming(&self, key: u64) -> bool {
+        self.shared.state.lock().entries.contains_key(&key)
+    }
+
+    /// Says that a page will be needed.
+    pub fn want(&self, slot: DatabaseSlot, page: PageNumber) {
+        self.want_run(slot, page, 1);
+    }
+
+    /// Says that `count` pages side by side will be needed. Returns how many are going to be read for it.
+    pub(crate) fn want_run(&self, slot: DatabaseSlot, first: PageNumber, count: u32) -> u32 {
+        let unknown = |page: u32| !self.shared.is_known(key(slot, PageNumber(page)));
+        let end = first.0.saturating_add(count);
+        let Some(begin) = (first.0..end).find(|&page| unknown(page)) else { return 0 };
+        if first.is_none() {
+            return 0;
+        }
+        let mut state = self.shared.state.lock();
+        let last = state.files.get(usize::from(slot.0)).and_then(Option::as_ref).map_or(0, |f| f.1);
+        state.last_ticket += 1;
+        let ticket = state.last_ticket;
+        let mut wanted = 0;
+        let mut run: Option<Job> = None;
+        for page in (begin..end).take_while(|&page| page <= last) {
+            let key = key(slot, PageNumber(page));
+            if !unknown(page) || state.entries.contains_key(&key) {
+                // A few pages in between are read with the others; many are not.
+                if let Some(job) = run.filter(|job| key - job.first > u64::from(job.count) + MOST_BETWEEN) {
+                    state.jobs.push_back(job);
+                    run = None;
+                }
+                continue;
+            }
+            while state.entries.len() >= self.shared.most {
+                let Some(oldest) = state.order.pop_front() else { break };
+                if let Some(entry) = state.entries.remove(&oldest) {
+                    self.shared.unknow(oldest);
+                    if let Entry::Ready(buffer) = entry {
+                        state.spare.push(buffer);
+                    }
+                }
+            }
+            state.entries.insert(key, Entry::Pending(ticket));
+            state.order.push_back(key);
+            self.shared.know(key);
+            wanted += 1;
+            let job = run.get_or_insert(Job { first: key, count: 0, ticket });
+            job.count = (key - job.first) as u32 + 1;
+        }
+        state.jobs.extend(run);
+        drop(state);
+        self.shared.wanted.notify_all();
+        wanted
+    }
+
+    /// Takes a page, when it is there or being read; `used` is a buffer that is not needed any more.
     pub(super) fn take(&self, key: u64, used: &mut Box<[u8]>) -> bool {
         let mut state = self.shared.state.lock();
-        // What is still under way is given up: reading it now is not slower.
+        while matches!(state.entries.get(&key), Some(Entry::Reading(_))) {
+            self.shared.done.wait(&mut state);
+        }
+        // What was not begun is given up: reading it now is not slower.
         let Some(Entry::Ready(buffer)) = state.entries.remove(&key) else { return false };
         let used = std::mem::replace(used, buffer);
         state.spare.push(used);
@@ -227,7 +328,20 @@ impl PagePrefetch {
             *place = file;
         }
         if !is_same {
+            // Whoever takes a file away may want to close it.
+            while state.reading.contains(&slot.0) {
+                self.shared.done.wait(&mut state);
+            }
             state.entries.retain(|key, _| key >> 32 != u64::from(slot.0));
+        }
+    }
+}
+
+impl PagePrefetch {
+    /// The file of a slot has become longer.
+    pub(super) fn set_last(&self, slot: DatabaseSlot, last: u32) {
+        if let Some(Some(file)) = self.shared.state.lock().files.get_mut(usize::from(slot.0)) {
+            file.1 = file.1.max(last);
         }
     }
 }

@@ -12,7 +12,7 @@ impl PageCache {
     pub(crate) fn read_ahead(&mut self, slot: DatabaseSlot, first: PageNumber, count: u32) {
         let Ok(file) = self.file(slot) else { return };
         let last = first.0.saturating_add(count.saturating_sub(1)).min(file.last_page.min(file.file_pages));
-        if first.is_none() || last <= first.0 {
+        if first.is_none() || last < first.0 {
             return;
         }
         let file = std::sync::Arc::clone(&file.file);
@@ -46,6 +46,7 @@ impl PageCache {
         }
         self.place(index, slot, page);
         self.pages_read += 1;
+        self.pages_read_ahead += 1;
         crate::thread_counters::page_read_ahead();
     }
 
@@ -53,6 +54,37 @@ impl PageCache {
     fn is_absent(&self, slot: DatabaseSlot, page: PageNumber) -> bool {
         let spilled = self.spill.as_ref().is_some_and(|spill| spill.pages.contains_key(&key(slot, page)));
         !spilled && !self.holds(slot, page)
+    }
+}
+
+impl PageCache {
+    /// Has pages side by side read that will be asked for: by the threads that read ahead, or now where there are none.
+    pub(crate) fn want_run(&mut self, slot: DatabaseSlot, first: PageNumber, count: u32) {
+        let Some(prefetch) = &self.prefetch else {
+            if (first.0..first.0.saturating_add(count)).any(|page| self.is_absent(slot, PageNumber(page))) {
+                self.read_ahead(slot, first, count);
+            }
+            return;
+        };
+        for _ in 0..prefetch.want_run(slot, first, count) {
+            crate::thread_counters::page_read_ahead();
+        }
+    }
+
+    /// Most pages that may be wanted at a time.
+    pub(crate) fn most_wanted(&self) -> usize {
+        let most = (self.most_frames / 4).max(16);
+        self.prefetch.as_ref().map_or(most.min(64), |prefetch| prefetch.most())
+    }
+
+    /// Whether a page that is not in memory was wanted, and nobody took it.
+    pub(crate) fn is_coming(&self, slot: DatabaseSlot, page: PageNumber) -> bool {
+        self.prefetch.as_ref().is_some_and(|prefetch| prefetch.is_coming(key(slot, page)))
+    }
+
+    /// Whether there are threads that read ahead.
+    pub(crate) fn has_readers(&self) -> bool {
+        self.prefetch.is_some()
     }
 }
 

@@ -301,6 +301,9 @@ impl PageCache {
         outcome?;
         let file = self.file_mut(slot)?;
         file.file_pages = file.file_pages.max(last);
+        if let Some(prefetch) = &self.prefetch {
+            prefetch.set_last(slot, last);
+        }
         self.pages_written += run.len() as u64;
         for &index in run {
             if let Some(frame) = self.frames.get_mut(index) {

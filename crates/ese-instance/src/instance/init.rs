@@ -111,6 +111,9 @@ impl Instance {
         }
         let changes = log.as_ref().map(|log| Arc::clone(log) as Arc<dyn ChangeLog>);
         let trees = Arc::new(LiveTrees::new(settings, changes));
+        if self.environment().threads {
+            trees.read_ahead_on_threads();
+        }
         if let Some(log) = &log {
             log.set_trees(&trees);
         }

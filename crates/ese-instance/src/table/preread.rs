@@ -94,7 +94,7 @@ impl Cursor {
         ranges: &[IndexRange<'_>],
         long_columns: &[u32],
         flags: PrereadFlags,
-    ) -> Result<usize> {
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let directions = PrereadFlags::FORWARD | PrereadFlags::BACKWARD;
         let forward = flags.contains(PrereadFlags::FORWARD);
         let mut before: Option<Vec<u8>> = None;
@@ -131,13 +131,13 @@ impl Cursor {
             }
             before = Some(end.clone());
         }
-        Ok(ranges.len())
+        Ok(keys)
     }
 }
 
 impl Table {
-    /// A hint that rows in these ranges of the current index will be read, with these long values. Nothing is read ahead; the
-    /// ranges are checked as if it were. Returns how many ranges could be.
+    /// A hint that rows in these ranges of the current index will be read, with these long values: leaves of the index are
+    /// read ahead, long values are not. Returns how many ranges there were.
     ///
     /// # Errors
     /// `Refused`: no ranges, ranges out of order, columns that are neither equal nor prefixes (`JET_errInvalidParameter`);
@@ -152,18 +152,23 @@ impl Table {
         flags: PrereadFlags,
     ) -> Result<usize> {
         self.allow(super::temporary::TableCall::OnlyDatabases)?;
-        self.call(|cursor, _| {
+        self.call(|cursor, call| {
             if ranges.is_empty() {
                 return Err(TableError::parameter("no ranges to read ahead"));
             }
-            cursor.check_ranges(ranges, long_columns, flags)
+            let keys = cursor.check_ranges(ranges, long_columns, flags)?;
+            for (start, end) in &keys {
+                let (low, high) = if start <= end { (start, end) } else { (end, start) };
+                call.trees().want_keys(&cursor.tree().0, low, high)?;
+            }
+            Ok(ranges.len())
         })
     }
 }
 
 impl Table {
     /// A hint that rows with these keys of the current index will be sought, in the order of the keys (`backwards`: against
-    /// it). Nothing is read ahead; the keys are checked as if it were.
+    /// it): leaves of the index are read ahead. Returns how many keys there were.
     ///
     /// # Errors
     /// `Refused`: no keys, or keys in another order (`JET_errInvalidParameter`); empty or too long ones
@@ -173,7 +178,7 @@ impl Table {
     #[doc(alias = "JET_bitPrereadBackward")]
     pub fn preread_keys(&mut self, keys: &[&[u8]], backwards: bool) -> Result<usize> {
         self.allow(super::temporary::TableCall::OnlyDatabases)?;
-        self.call(|cursor, _| {
+        self.call(|cursor, call| {
             if keys.is_empty() {
                 return Err(TableError::parameter("no keys to read ahead"));
             }
@@ -190,6 +195,9 @@ impl Table {
             };
             if !keys.windows(2).all(in_order) {
                 return Err(TableError::parameter("keys to read ahead are out of order"));
+            }
+            for key in keys {
+                call.trees().want_key(&cursor.tree().0, key)?;
             }
             Ok(keys.len())
         })
