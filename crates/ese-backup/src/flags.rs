@@ -3,7 +3,7 @@
 use bitflags::bitflags;
 
 bitflags! {
-    /// Options of a backup into a directory. Unknown bits are kept, and refused.
+    /// Options of a backup into a directory. Unknown bits are kept, and ignored.
     #[doc(alias = "JET_bitBackup")]
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct BackupFlags: u32 {
@@ -17,17 +17,6 @@ bitflags! {
         #[doc(alias = "JET_bitBackupSnapshot")]
         const SNAPSHOT = 0x10;
         const _ = !0;
-    }
-}
-
-impl BackupFlags {
-    /// The bits that mean something here.
-    const KNOWN: u32 = 0x1 | 0x4 | 0x10;
-
-    /// Whether there are bits that mean nothing.
-    #[must_use]
-    pub const fn has_unknown_bits(self) -> bool {
-        self.bits() & !Self::KNOWN != 0
     }
 }
 

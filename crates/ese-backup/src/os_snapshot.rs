@@ -117,6 +117,12 @@ fn refuse(error: CallError) -> BackupError {
 }
 
 impl Inner {
+    /// Whether an instance takes part in a snapshot.
+    fn has(&self, instance: &Instance) -> bool {
+        let all = self.snapshots.values().flat_map(|snapshot| &snapshot.instances);
+        all.into_iter().any(|other| other.name() == instance.name() && other.state().initialized)
+    }
+
     fn get(&mut self, id: SnapshotId) -> Result<&mut Snapshot, BackupError> {
         self.snapshots.get_mut(&id.0).ok_or_else(|| refuse(CallError::SnapshotUnknown { id: id.0 }))
     }
@@ -190,7 +196,7 @@ impl OsSnapshots {
         Self { engine: engine.clone(), inner: Mutex::default() }
     }
 
-    /// Begins a snapshot: of all instances, unless they are to be named.
+    /// Begins a snapshot: of all instances that run and are in no other one, unless they are to be named.
     ///
     /// # Errors
     /// An invalid combination of options (`JET_errInvalidGrbit`); a process without instances (`JET_errNotInitialized`).
@@ -204,13 +210,12 @@ impl OsSnapshots {
         }
         let inner = &mut *self.inner.lock();
         inner.last += 1;
-        let snapshot = Snapshot {
-            flags,
-            stage: Stage::Prepared,
-            instances: Vec::new(),
-            backups: Vec::new(),
-            hold: None,
-        };
+        let mut instances = Vec::new();
+        if !flags.contains(SnapshotFlags::EXPLICIT_PREPARE) {
+            instances = self.engine.instances();
+            instances.retain(|instance| instance.state().initialized && !inner.has(instance));
+        }
+        let snapshot = Snapshot { flags, stage: Stage::Prepared, instances, backups: Vec::new(), hold: None };
         inner.snapshots.insert(inner.last, snapshot);
         Ok(SnapshotId(inner.last))
     }
@@ -218,18 +223,18 @@ impl OsSnapshots {
     /// Names an instance that takes part.
     ///
     /// # Errors
-    /// An unknown snapshot; one that is frozen already; an instance with a backup or snapshot, or that allows none.
+    /// An unknown snapshot; one that is frozen already; an instance with a backup, that allows none, or that is in a snapshot,
+    /// be it this one.
     #[doc(alias = "JetOSSnapshotPrepareInstance")]
     pub fn prepare_instance(&self, id: SnapshotId, instance: &Instance) -> Result<(), BackupError> {
         let inner = &mut *self.inner.lock();
-        let snapshot = inner.get(id)?;
-        snapshot.check(&[Stage::Prepared])?;
+        inner.get(id)?.check(&[Stage::Prepared])?;
         let state = instance.state();
-        if !state.backup_allowed || instance.backup_gate().occupant().is_some() {
+        if inner.has(instance) || !state.backup_allowed || instance.backup_gate().occupant().is_some() {
             let instance = instance.name().to_owned();
             return Err(refuse(CallError::SnapshotNotAllowed { instance }));
         }
-        snapshot.instances.push(instance.clone());
+        inner.get(id)?.instances.push(instance.clone());
         Ok(())
     }
 
@@ -244,10 +249,8 @@ impl OsSnapshots {
         let inner = &mut *self.inner.lock();
         let snapshot = inner.get(id)?;
         snapshot.check(&[Stage::Prepared])?;
-        if !snapshot.flags.contains(SnapshotFlags::EXPLICIT_PREPARE) {
-            let running = self.engine.instances().into_iter().filter(|i| i.state().initialized);
-            snapshot.instances = running.collect();
-        }
+        // Those that have ended since then are none any more.
+        snapshot.instances.retain(|instance| instance.state().initialized);
         let mut backups = Vec::new();
         let frozen = self.freeze_all(snapshot, &mut backups);
         match frozen {
@@ -338,7 +341,7 @@ impl OsSnapshots {
     /// As [`truncate_logs`](Self::truncate_logs), of one instance.
     ///
     /// # Errors
-    /// As [`truncate_logs`](Self::truncate_logs).
+    /// As [`truncate_logs`](Self::truncate_logs); the engine's −1 for an instance that is not in the snapshot.
     #[doc(alias = "JetOSSnapshotTruncateLogInstance")]
     pub fn truncate_logs_of(
         &self,
@@ -361,9 +364,13 @@ impl OsSnapshots {
         if snapshot.flags.contains(SnapshotFlags::COPY) {
             return Err(refuse(CallError::SnapshotSequence { state: "a copy" }));
         }
-        let wanted = |backup: &&Arc<BackupContext>| {
-            instance.is_none_or(|instance| backup.instance().name() == instance.name())
-        };
+        let is_wanted = |member: &Instance| instance.is_none_or(|wanted| member.name() == wanted.name());
+        if !snapshot.instances.iter().any(is_wanted) && instance.is_some() {
+            return Err(refuse(CallError::NotImplemented {
+                what: "the logs of an instance outside the snapshot",
+            }));
+        }
+        let wanted = |backup: &&Arc<BackupContext>| is_wanted(backup.instance());
         let mut outcome = Ok(());
         for backup in snapshot.backups.iter().filter(wanted).filter(|_| all_databases) {
             // The first failure counts; the others are tried all the same.

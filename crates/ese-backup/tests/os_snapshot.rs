@@ -156,9 +156,10 @@ fn calls_have_their_moments() {
     let other = snapshots.prepare(SnapshotFlags::EXPLICIT_PREPARE).unwrap();
     assert_eq!(number(snapshots.prepare_instance(other, &bed.instance)), -2403);
     snapshots.abort(other).unwrap();
+    // A second one of all instances has none; it stays a snapshot.
     let other = snapshots.prepare(SnapshotFlags::empty()).unwrap();
-    assert_eq!(number(snapshots.freeze(other)), -2403);
-    snapshots.end(other).unwrap();
+    assert_eq!(snapshots.freeze(other).unwrap().len(), 0);
+    snapshots.thaw(other).unwrap();
     let backup = BackupContext::new(&bed.instance, ReadOptions::default());
     assert_eq!(number(backup.begin(BeginFlags::empty())), -505);
     // It is over with the thaw.
@@ -171,6 +172,19 @@ fn calls_have_their_moments() {
     backup.end(EndFlags::ABORT).unwrap();
     snapshots.freeze(id).unwrap();
     snapshots.abort(id).unwrap();
+    // What is prepared takes part, and in one snapshot only; backups go on until the freeze.
+    let id = snapshots.prepare(SnapshotFlags::empty()).unwrap();
+    assert_eq!(snapshots.freeze_info(id).unwrap().len(), 1);
+    assert_eq!(number(snapshots.prepare_instance(id, &bed.instance)), -2403);
+    backup.begin(BeginFlags::empty()).unwrap();
+    backup.end(EndFlags::ABORT).unwrap();
+    snapshots.end(id).unwrap();
+    let id = snapshots.prepare(SnapshotFlags::EXPLICIT_PREPARE | CONTINUE).unwrap();
+    assert_eq!(snapshots.freeze(id).unwrap().len(), 0);
+    snapshots.thaw(id).unwrap();
+    assert_eq!(number(snapshots.truncate_logs_of(id, &bed.instance, true)), -1);
+    snapshots.truncate_logs(id, true).unwrap();
+    snapshots.end(id).unwrap();
     bed.insert(0..10);
     bed.instance.detach(Path::new(DATABASE)).unwrap();
     assert_eq!(bed.engine.instances().len(), 1);

@@ -42,7 +42,7 @@ pub struct BackupSummary {
 /// failure nothing of this call remains: neither files nor deleted logs nor stamped headers.
 ///
 /// # Errors
-/// In the engine's order: refused at the door; `BackupNotAllowedYet`; `InvalidFlags`; `InvalidPath`; `LoggingDisabled`;
+/// In the engine's order: refused at the door; `BackupNotAllowedYet`; `InvalidPath`; `LoggingDisabled`;
 /// `LogDown`; `CircularLogging`; a backup in progress; `MissingFullBackup`; the checkpoint; the directory; then whatever
 /// copying finds.
 #[doc(alias = "JetBackupInstance")]
@@ -69,9 +69,6 @@ impl BackupContext {
         progress: &dyn Progress,
     ) -> Result<BackupSummary, BackupError> {
         let _call = self.instance().enter(InstanceState::check_backup)?;
-        if flags.has_unknown_bits() {
-            return Err(BackupError::InvalidFlags { bits: flags.bits() });
-        }
         let path = path.map(complete_path).transpose()?;
         let form = SetForm::new(flags);
         self.begin_directory(form.incremental)?;
