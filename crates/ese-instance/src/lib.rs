@@ -39,8 +39,9 @@ mod table;
 
 pub use backup_gate::{AttachGuard, BackupGate, BackupInProgress, BackupOccupant, BackupOwner};
 pub use builder::{
-    BuilderError, ColumnOptions, ColumnPlacement, ColumnRequest, ColumnSpec, DatabaseBuilder,
-    DatabaseOptions, IndexOptions, IndexRequest, IndexSpec, Row, TableHandle, TableOptions, TableSpec, Value,
+    BuilderError, ColumnOptions, ColumnPlacement, ColumnRequest, ColumnSpec, ComputedDefault,
+    DatabaseBuilder, DatabaseOptions, IndexOptions, IndexRequest, IndexSpec, Row, TableHandle, TableOptions,
+    TableSpec, Value,
 };
 pub use call_error::CallError;
 pub use catalog::{
@@ -98,10 +99,11 @@ pub use session::{
 pub use size::ResizeFlags;
 pub use state::{ApiCall, ApiGate, ApiLock, EntryError, InstanceState, ModeError, ProcessMode, SessionCall};
 pub use table::{
-    CallbackId, ColumnFilter, ColumnList, ColumnListFlags, ColumnRead, ColumnWrite, EnumerateColumn,
-    EnumerateFlags, EnumeratedColumn, EnumeratedValue, EscrowFlags, FilterOperator, IndexList, IndexRange,
-    IndexStatistics, KeyColumn, ListNames, LocalStorage, ObjectList, PrepareKind, PrereadFlags, RangeFlags,
-    RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags, RetrieveOptions, Retrieved, RuntimeCallback,
-    SeekFlags, SetFlags, SetOptions, Table, TableCallback, TableError, TableEvent, TableStatus,
-    TaggedColumnCount, TemporaryColumn, TemporaryTableFlags, TemporaryTableSpec, UpdateFlags,
+    CallbackId, ColumnFilter, ColumnInfo, ColumnList, ColumnListFlags, ColumnName, ColumnRead, ColumnWrite,
+    EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, EscrowFlags, FilterOperator,
+    IndexInfo, IndexList, IndexRange, IndexStatistics, KeyColumn, ListNames, LocalStorage, ObjectList,
+    PrepareKind, PrereadFlags, RangeFlags, RecordPosition, RecordSize, RecordSizeFlags, RetrieveFlags,
+    RetrieveOptions, Retrieved, RuntimeCallback, SeekFlags, SetFlags, SetOptions, Table, TableCallback,
+    TableError, TableEvent, TableInfo, TableStatus, TaggedColumnCount, TemporaryColumn, TemporaryTableFlags,
+    TemporaryTableSpec, UpdateFlags,
 };

@@ -55,7 +55,7 @@ fn refusals_of_tables() {
         assert_eq!(number(database.rename_table("None", "U")), -1305);
         assert_eq!(number(database.rename_table("T", "a.b")), -1002);
         database.create_table(&plain("V")).unwrap();
-        assert_eq!(number(database.rename_table("T", "v")), -1303);
+        assert_eq!(number(database.rename_table("T", "v")), -1605);
         database.rename_table("T", "t").unwrap();
         assert_eq!(database.table_names().unwrap(), ["V", "t"]);
         assert_eq!(number(database.table_definition("None")), -1305);
@@ -94,7 +94,7 @@ fn refusals_of_columns() {
         let next = database.add_column("T", &ColumnSpec::tagged("Tags", ColumnKind::TEXT)).unwrap();
         assert_eq!(next, 257);
         assert_eq!(number(database.rename_column("T", "None", "E")), -1507);
-        assert_eq!(number(database.rename_column("T", "Id", "name")), -1508);
+        assert_eq!(number(database.rename_column("T", "Id", "name")), -1605);
         session.begin().unwrap();
         assert_eq!(number(database.rename_column("T", "Id", "Key")), -1108);
         session.rollback().unwrap();

@@ -113,7 +113,7 @@ fn columns() {
     assert_eq!(a[0], None);
     assert_eq!((number_of(&a[2]), number_of(&a[3]), number_of(&a[8])), (2, 4, 4));
     assert_eq!((number_of(&a[4]), number_of(&a[5]), number_of(&a[7])), (1, 0x409, 0));
-    assert_eq!(number_of(&a[9]), 0x21, "fixed, updatable");
+    assert_eq!(number_of(&a[9]), 0x01, "fixed; whether it can be updated only a cursor tells");
     assert_eq!(a[10].as_deref(), Some(&7_i32.to_le_bytes()[..]));
     assert_eq!((text_of(&a[11]), text_of(&a[12])), ("tab".to_owned(), "a".to_owned()));
     assert_eq!((number_of(&found[2][6]), number_of(&found[2][8])), (1200, 60));

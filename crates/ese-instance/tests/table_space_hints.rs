@@ -134,7 +134,7 @@ fn limits_of_long_values() {
 
 #[test]
 fn counters_that_no_rollback_takes_back() {
-    let bed = Bed::new(8192);
+    let bed = Bed::with_format(8192, 9060);
     let spec = TableSpec::new("T")
         .column(ColumnSpec::fixed("A", ColumnKind::LONG).escrow_update().default_value(5_i32))
         .column(

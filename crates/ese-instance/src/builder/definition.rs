@@ -6,6 +6,7 @@ use ese_format::{
     Collation, ColumnId, ColumnKind, JetError, KeySegment, Locale, ObjectId, PageNumber, StoredCollation,
 };
 
+use super::schema::Refusal;
 use super::{BuilderError, ColumnPlacement, ColumnSpec, IndexSpec, TableSpec};
 use crate::catalog::{
     CatalogRow, CatalogRowKind, ColumnDefinition, ColumnFlags, DEFAULT_DENSITY, IndexFlags, TableDefinition,
@@ -122,6 +123,9 @@ impl ColumnPlacer {
         table: &str,
         column: &'a ColumnSpec,
     ) -> Result<PlacedColumn<'a>, BuilderError> {
+        if let Some(Refusal(refused)) = &column.refused {
+            return Err(BuilderError::clone(refused));
+        }
         check_column(column)?;
         if self.names.contains(&column.name.trim_end_matches(' ').to_ascii_lowercase()) {
             let (table, name) = (table.to_owned(), column.name.clone());
@@ -230,7 +234,8 @@ fn check_column(column: &ColumnSpec) -> Result<(), BuilderError> {
         if tagged {
             return bad(JetError::CANNOT_BE_TAGGED, "escrow columns are fixed");
         }
-        if !fixed || flags.intersects(others) || flags.contains(ends) || column.default_value.is_none() {
+        if !fixed || flags.intersects(others) || flags.contains(ends) || !flags.contains(ColumnFlags::DEFAULT)
+        {
             return bad(
                 JetError::INVALID_GRBIT,
                 "escrow columns are fixed, with a default value, and nothing else",
@@ -257,11 +262,16 @@ fn check_column(column: &ColumnSpec) -> Result<(), BuilderError> {
         }
     }
     if flags.contains(ColumnFlags::USER_DEFINED_DEFAULT) {
-        let others = ColumnFlags::NOT_NULL | ColumnFlags::VERSION | ColumnFlags::AUTO_INCREMENT;
+        let others = ColumnFlags::NOT_NULL
+            | ColumnFlags::VERSION
+            | ColumnFlags::AUTO_INCREMENT
+            | ColumnFlags::ESCROW_UPDATE;
         if !tagged || flags.intersects(others) {
             return bad(JetError::INVALID_GRBIT, "a default that is computed is that of a tagged column");
         }
-        return bad(JetError::FEATURE_NOT_AVAILABLE, "callbacks of defaults are not supported");
+        if column.computed_default.is_none() {
+            return bad(JetError::INVALID_PARAMETER, "a computed default without who computes it");
+        }
     }
     if column.placement == ColumnPlacement::Variable && (!kind.is_text_or_binary() || kind.is_long_value()) {
         return bad(JetError::INVALID_COLUMN_TYPE, "variable columns are of type Text or Binary");
@@ -311,6 +321,13 @@ pub(crate) fn column_row(column: &PlacedColumn<'_>, object: ObjectId) -> Result<
         name: encode_name(&spec.name)?,
         ..CatalogRow::default()
     };
+    if let Some(computed) = &spec.computed_default {
+        let callback = encode_windows_1252(&computed.callback);
+        let too_long = || column_error(spec, JetError::INVALID_PARAMETER, "the name of a callback");
+        let callback = callback.filter(|name| name.len() <= 255).ok_or_else(too_long)?;
+        let data = (!computed.data.is_empty()).then(|| computed.data.clone());
+        return Ok(CatalogRow { template: Some(callback), callback_data: data, ..row });
+    }
     let Some(value) = &spec.default_value else { return Ok(row) };
     if let super::Value::Bytes(bytes) = value
         && size != 0
@@ -329,6 +346,7 @@ pub(crate) fn column_row(column: &PlacedColumn<'_>, object: ObjectId) -> Result<
         code_page: spec.code_page,
         record_offset: column.record_offset,
         default_value: None,
+        computed_default: None,
     };
     match value.encode(&definition)? {
         Some(mut bytes) if bytes.len() <= 255 => {
@@ -371,6 +389,9 @@ pub(crate) fn index_row(
     let has = |flag| spec.flags.contains(flag);
     let invalid = JetError::INDEX_INVALID_DEF;
     let name = encode_name(&spec.name)?;
+    if let Some(Refusal(refused)) = &spec.refused {
+        return Err(BuilderError::clone(refused));
+    }
     if spec.key_most < 255 || spec.key_most > key_limit {
         return Err(bad(invalid, "the longest key is 255 bytes, or more as the page size allows"));
     }
@@ -445,6 +466,9 @@ pub(crate) fn index_row(
     for (name, must_be_null) in &spec.conditions {
         let missing = || bad(JetError::COLUMN_NOT_FOUND, "no column of the name of a condition");
         conditions.push(segment(&find(name).ok_or_else(missing)?, false, *must_be_null));
+    }
+    if spec.bad_condition {
+        return Err(bad(JetError::INVALID_GRBIT, "a condition is either null or not null"));
     }
     let tuple_limits = spec.tuple_limits.map(|l| {
         [l.min, l.max, l.most, l.increment, l.start].iter().flat_map(|word| word.to_le_bytes()).collect()

@@ -36,5 +36,5 @@ pub use database::{DatabaseBuilder, DatabaseOptions, TableHandle};
 pub use error::BuilderError;
 pub(crate) use implicit::{IMPLICIT_DB_TIME, IMPLICIT_LAST_OBJECT, IMPLICIT_UPDATE, create_implicitly};
 pub use request::{ColumnOptions, ColumnRequest, IndexOptions, IndexRequest, TableOptions};
-pub use schema::{ColumnPlacement, ColumnSpec, IndexSpec, TableSpec};
+pub use schema::{ColumnPlacement, ColumnSpec, ComputedDefault, IndexSpec, TableSpec};
 pub use value::{Row, Value};

@@ -2,7 +2,8 @@
 
 use ese_format::{ColumnKind, JetError};
 
-use super::{BuilderError, ColumnPlacement, ColumnSpec, IndexSpec, TableSpec, Value};
+use super::schema::Refusal;
+use super::{BuilderError, ColumnPlacement, ColumnSpec, ComputedDefault, IndexSpec, TableSpec, Value};
 use crate::catalog::{ColumnFlags, IndexFlags, TableFlags, TupleLimits};
 
 /// Longest value of any column.
@@ -71,7 +72,7 @@ bitflags::bitflags! {
 /// A column as the engine's interface describes it.
 #[doc(alias = "JET_COLUMNDEF")]
 #[doc(alias = "JET_COLUMNCREATE")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ColumnRequest<'a> {
     /// Type.
     #[doc(alias = "coltyp")]
@@ -88,9 +89,23 @@ pub struct ColumnRequest<'a> {
     /// The default value, in bytes; none when it is empty.
     #[doc(alias = "pvDefault")]
     pub default_value: &'a [u8],
+    /// With [`ColumnOptions::USER_DEFINED_DEFAULT`], who computes the default value.
+    pub computed_default: Option<ComputedDefault>,
 }
 
 impl ColumnSpec {
+    /// As [`from_request`](Self::from_request); what is wrong is told when the column is made, after what is looked at before it
+    /// in the engine's order.
+    #[must_use]
+    pub fn requested(name: &str, request: &ColumnRequest<'_>) -> (Self, bool) {
+        Self::from_request(name, request).unwrap_or_else(|error| {
+            let mut column = Self::new(name, ColumnKind::NIL, ColumnPlacement::Tagged, 0);
+            column.unversioned = request.options.contains(ColumnOptions::UNVERSIONED);
+            column.refused = Some(Refusal(Box::new(error)));
+            (column, false)
+        })
+    }
+
     /// The column that the engine's interface describes, and whether its longest value was cut to what the type allows
     /// (`JET_wrnColumnMaxTruncated`).
     ///
@@ -116,7 +131,8 @@ impl ColumnSpec {
             0 => 1252,
             other => other,
         };
-        let has_default = !request.default_value.is_empty();
+        let computed = has(ColumnOptions::USER_DEFINED_DEFAULT);
+        let has_default = !request.default_value.is_empty() || request.computed_default.is_some();
         let unclear =
             has(ColumnOptions::ENCRYPTED) && (!long || has(ColumnOptions::MULTI_VALUED) || has_default);
         let known_page = code_page == 0 || matches!(code_page, 1200 | 1252);
@@ -157,12 +173,30 @@ impl ColumnSpec {
             None => (request.max_size.min(LONGEST_SHORT), request.max_size > LONGEST_SHORT),
         };
         let mut default_value = None;
-        if has_default && !has(ColumnOptions::USER_DEFINED_DEFAULT) {
-            flags |= ColumnFlags::DEFAULT;
+        flags.set(ColumnFlags::DEFAULT, has_default);
+        if !request.default_value.is_empty() && !computed {
             default_value = Some(Value::Bytes(request.default_value.to_vec()));
         }
-        let name = name.to_owned();
-        Ok((Self { name, kind, placement, max_size, flags, code_page, default_value }, cut))
+        let computed_default = request.computed_default.clone().filter(|_| computed);
+        let (unversioned, name) = (has(ColumnOptions::UNVERSIONED), name.to_owned());
+        let spec = Self {
+            name,
+            kind,
+            placement,
+            max_size,
+            flags,
+            code_page,
+            default_value,
+            computed_default,
+            unversioned,
+            asked_size: Some(request.max_size),
+            refused: None,
+        };
+        if computed && options.intersects(ColumnOptions::UPDATABLE | ColumnOptions::MAYBE_NULL) {
+            let what = "options that a column has whose default is computed";
+            return Err(bad(JetError::INVALID_GRBIT, what));
+        }
+        Ok((spec, cut))
     }
 }
 
@@ -269,6 +303,21 @@ const TUPLES: TupleLimits = TupleLimits { min: 3, max: 10, most: 0x7FFF, increme
 const KEY_MOST: u16 = 255;
 
 impl IndexSpec {
+    /// As [`from_request`](Self::from_request); what is wrong is told when the index is made, after what is looked at before it
+    /// in the engine's order.
+    #[must_use]
+    pub fn requested(name: &str, request: &IndexRequest<'_>) -> Self {
+        Self::from_request(name, request).unwrap_or_else(|error| {
+            let mut index = Self::new(name);
+            let has = |option| request.options.contains(option);
+            (index.unversioned, index.density) = (has(IndexOptions::UNVERSIONED), request.density);
+            index.flags.set(IndexFlags::PRIMARY, has(IndexOptions::PRIMARY));
+            index.unclear_locale = has(IndexOptions::UNICODE) != request.unicode.is_some();
+            index.refused = Some(Refusal(Box::new(error)));
+            index
+        })
+    }
+
     /// The index that the engine's interface describes.
     ///
     /// # Errors
@@ -280,6 +329,9 @@ impl IndexSpec {
         let bad = |error, what| BuilderError::Index { index: name.to_owned(), what, error };
         let (invalid, options) = (JetError::INDEX_INVALID_DEF, request.options);
         let has = |option| options.contains(option);
+        if has(O::UNICODE) != request.unicode.is_some() {
+            return Err(bad(JetError::INVALID_PARAMETER, "a locale without the option for it"));
+        }
         let mut spec = Self::new(name);
         spec.density = request.density;
         spec.key_most =
@@ -304,9 +356,7 @@ impl IndexSpec {
         if has(O::TUPLE_LIMITS) && request.tuple_limits.is_none() {
             return Err(bad(invalid, "limits of substrings that are not given"));
         }
-        if has(O::UNICODE) && request.unicode.is_none() {
-            return Err(bad(invalid, "a locale that is not given"));
-        }
+        (spec.unversioned, spec.empty) = (has(O::UNVERSIONED), has(O::EMPTY));
         if let (true, Some((locale, flags))) = (has(O::UNICODE), request.unicode) {
             spec.locale = Some(locale.to_owned());
             spec.normalization_flags = (flags != 0).then_some(flags);
@@ -331,7 +381,11 @@ impl IndexSpec {
             let null = match kind {
                 1 => true,
                 2 => false,
-                _ => return Err(bad(JetError::INVALID_GRBIT, "a condition is either null or not null")),
+                // Told when the segments are known.
+                _ => {
+                    spec.bad_condition = true;
+                    break;
+                }
             };
             spec.conditions.push(((*column).to_owned(), null));
         }
@@ -406,12 +460,15 @@ bitflags::bitflags! {
         /// Tables can be derived from it.
         #[doc(alias = "JET_bitTableCreateTemplateTable")]
         const TEMPLATE = 0x2;
-        /// With [`TEMPLATE`](Self::TEMPLATE): derived tables get tagged columns only.
+        /// Derived tables get tagged columns only: refused.
         #[doc(alias = "JET_bitTableCreateNoFixedVarColumnsInDerivedTables")]
         const NO_FIXED_OR_VARIABLE_IN_DERIVED = 0x4;
         /// The description is not written to.
         #[doc(alias = "JET_bitTableCreateImmutableStructure")]
         const IMMUTABLE = 0x8;
+        /// A system table: refused.
+        #[doc(alias = "JET_bitTableCreateSystemTable")]
+        const SYSTEM = 0x8000_0000;
     }
 }
 
@@ -425,9 +482,8 @@ impl TableSpec {
         if options.contains(TableOptions::TEMPLATE) {
             self.flags |= TableFlags::TEMPLATE | TableFlags::FIXED_SCHEMA;
         }
-        if options.contains(TableOptions::TEMPLATE | TableOptions::NO_FIXED_OR_VARIABLE_IN_DERIVED) {
-            self.flags |= TableFlags::NO_FIXED_OR_VARIABLE_IN_DERIVED;
-        }
+        let refused = TableOptions::NO_FIXED_OR_VARIABLE_IN_DERIVED | TableOptions::SYSTEM;
+        self.impossible = options.intersects(refused);
         self
     }
 }

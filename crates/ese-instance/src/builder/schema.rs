@@ -2,7 +2,7 @@
 
 use ese_format::ColumnKind;
 
-use super::Value;
+use super::{BuilderError, Value};
 use crate::catalog::{ColumnFlags, IndexFlags, SpaceHints, TableFlags, TupleLimits};
 
 /// How a column is kept in its table's rows.
@@ -16,6 +16,30 @@ pub enum ColumnPlacement {
     Tagged,
 }
 
+/// Why a column or an index is refused when it is made.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal(pub(crate) Box<BuilderError>);
+
+impl PartialEq for Refusal {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.jet_error() == other.0.jet_error()
+    }
+}
+
+impl Eq for Refusal {}
+
+/// The default value of a column that the application computes when somebody asks for it.
+#[doc(alias = "JET_USERDEFINEDDEFAULT")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComputedDefault {
+    /// Name of the callback: that of a library, `!`, and that of a function.
+    #[doc(alias = "szCallback")]
+    pub callback: String,
+    /// What the callback is given.
+    #[doc(alias = "pbUserData")]
+    pub data: Vec<u8>,
+}
+
 /// A column to be created.
 #[doc(alias = "JET_COLUMNCREATE")]
 #[derive(Clone, Debug, PartialEq)]
@@ -27,10 +51,16 @@ pub struct ColumnSpec {
     pub(crate) flags: ColumnFlags,
     pub(crate) code_page: u16,
     pub(crate) default_value: Option<Value>,
+    pub(crate) computed_default: Option<ComputedDefault>,
+    pub(crate) unversioned: bool,
+    /// The largest size as it was asked for.
+    pub(crate) asked_size: Option<u32>,
+    /// Why it is refused when it is made.
+    pub(crate) refused: Option<Refusal>,
 }
 
 impl ColumnSpec {
-    fn new(name: &str, kind: ColumnKind, placement: ColumnPlacement, max_size: u32) -> Self {
+    pub(super) fn new(name: &str, kind: ColumnKind, placement: ColumnPlacement, max_size: u32) -> Self {
         Self {
             name: name.to_owned(),
             kind,
@@ -39,6 +69,10 @@ impl ColumnSpec {
             flags: ColumnFlags::empty(),
             code_page: if kind.is_text() { 1252 } else { 0 },
             default_value: None,
+            computed_default: None,
+            unversioned: false,
+            asked_size: None,
+            refused: None,
         }
     }
 
@@ -131,6 +165,23 @@ impl ColumnSpec {
         self
     }
 
+    /// Added without a version: others see it at once. Not in a transaction, unless nobody else can open the table.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnUnversioned")]
+    pub fn unversioned(mut self) -> Self {
+        self.unversioned = true;
+        self
+    }
+
+    /// The value of rows that do not set the column is computed by the application. Tagged columns only.
+    #[must_use]
+    #[doc(alias = "JET_bitColumnUserDefinedDefault")]
+    pub fn computed_default(mut self, default: ComputedDefault) -> Self {
+        self.flags |= ColumnFlags::DEFAULT | ColumnFlags::USER_DEFINED_DEFAULT;
+        self.computed_default = Some(default);
+        self
+    }
+
     /// Text in UTF-16 instead of code page 1252.
     #[must_use]
     pub fn unicode(mut self) -> Self {
@@ -164,6 +215,14 @@ pub struct IndexSpec {
     pub(crate) locale: Option<String>,
     pub(crate) normalization_flags: Option<u32>,
     pub(crate) space_hints: Option<SpaceHints>,
+    pub(crate) unversioned: bool,
+    pub(crate) empty: bool,
+    /// A condition is neither null nor not null.
+    pub(crate) bad_condition: bool,
+    /// A locale without the option, or the other way round.
+    pub(crate) unclear_locale: bool,
+    /// Why it is refused when it is made.
+    pub(crate) refused: Option<Refusal>,
 }
 
 /// Which rows with nulls have entries.
@@ -192,6 +251,11 @@ impl IndexSpec {
             locale: None,
             normalization_flags: None,
             space_hints: None,
+            unversioned: false,
+            empty: false,
+            bad_condition: false,
+            unclear_locale: false,
+            refused: None,
         }
     }
 
@@ -385,6 +449,10 @@ pub struct TableSpec {
     pub(crate) separation_threshold: Option<u32>,
     pub(crate) space_hints: Option<SpaceHints>,
     pub(crate) long_value_hints: Option<SpaceHints>,
+    /// Events and name.
+    pub(crate) callback: Option<(u32, String)>,
+    /// Options that are refused.
+    pub(crate) impossible: bool,
 }
 
 impl TableSpec {
@@ -403,6 +471,8 @@ impl TableSpec {
             separation_threshold: None,
             space_hints: None,
             long_value_hints: None,
+            callback: None,
+            impossible: false,
         }
     }
 
@@ -490,6 +560,15 @@ impl TableSpec {
     #[doc(alias = "cbLVChunkMax")]
     pub fn chunk_size(mut self, bytes: u32) -> Self {
         self.chunk_size = Some(bytes);
+        self
+    }
+
+    /// A callback of the application that is told of `events`, by its name: that of a library, `!`, and that of a function.
+    #[must_use]
+    #[doc(alias = "szCallback")]
+    #[doc(alias = "cbtyp")]
+    pub fn callback(mut self, events: u32, name: &str) -> Self {
+        self.callback = Some((events, name.to_owned()));
         self
     }
 

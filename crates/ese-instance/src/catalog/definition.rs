@@ -1,11 +1,12 @@
 //! Tables, columns and indexes as values.
 
 use ese_format::{
-    Collation, CollationError, ColumnId, ColumnKind, KeyRules, KeySegment, ObjectId, PageNumber, PageSize,
-    SegmentKind, StoredCollation, default_chunk_size,
+    Collation, CollationError, ColumnId, ColumnKind, KeyRules, KeySegment, Locale, ObjectId, PageNumber,
+    PageSize, SegmentKind, StoredCollation, default_chunk_size,
 };
 
 use super::{ColumnFlags, IndexFlags, SpaceHints, TableFlags};
+use crate::builder::ComputedDefault;
 
 /// A table: where it lies, its columns, its indexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct ColumnDefinition {
     pub record_offset: Option<u16>,
     /// Default value.
     pub default_value: Option<Vec<u8>>,
+    /// Who computes the default value.
+    pub computed_default: Option<ComputedDefault>,
 }
 
 /// An index.
@@ -246,6 +249,13 @@ impl IndexDefinition {
             dot_net_guid: self.flags.contains(IndexFlags::DOT_NET_GUID),
             collation: self.collation(),
         }
+    }
+
+    /// Number of the locale; 0 when there is none.
+    #[must_use]
+    pub fn locale_number(&self) -> u32 {
+        let named = self.locale_name.as_deref().and_then(Locale::by_name);
+        named.map_or(self.locale_id, |locale| locale.id())
     }
 
     /// How the index sorts Unicode text.

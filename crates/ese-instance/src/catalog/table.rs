@@ -8,6 +8,8 @@ use super::{
     decode_windows_1252,
 };
 
+use crate::builder::ComputedDefault;
+
 /// Where the fixed columns of MSysObjects begin. The catalog's own rows say 4 for each.
 const CATALOG_OFFSETS: [u16; 13] = [4, 8, 10, 14, 18, 22, 26, 30, 31, 33, 37, 39, 43];
 
@@ -196,6 +198,10 @@ impl TableBuilder {
             code_page: row.pages_or_locale as u16,
             record_offset,
             default_value: row.default_value.clone(),
+            computed_default: row.template.as_deref().map(|callback| ComputedDefault {
+                callback: decode_windows_1252(callback),
+                data: row.callback_data.clone().unwrap_or_default(),
+            }),
         })
     }
 

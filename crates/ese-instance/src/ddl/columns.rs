@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ese_btree::live::{SeekHow, Spot};
-use ese_format::{ColumnId, JetError};
+use ese_format::{ColumnId, ColumnKind, EngineFormatVersion, JetError, PageSize, largest_record};
 
 use super::catalog_rows::{insert_row, is_duplicate, replace_row};
 use super::create_table::{add_auto_increment, same_name};
@@ -18,6 +18,9 @@ use crate::schema::TableSchema;
 use crate::session::SessionCallGuard;
 use crate::table::{TableError, number_rows};
 
+/// Longest key where nothing else is said.
+pub(super) const KEY_MOST: usize = 255;
+
 /// Adds a column; its number as the engine's interface gives it. `permitted`: the table was opened so that a fixed
 /// structure may be changed.
 ///
@@ -31,6 +34,7 @@ pub(crate) fn add_column(
     permitted: bool,
 ) -> Result<u32, InstanceError> {
     check_not_fixed(table, permitted)?;
+    check_version(table, database, spec)?;
     let is_template = table.definition.flags.contains(TableFlags::TEMPLATE);
     if is_template && spec.placement != ColumnPlacement::Tagged {
         return Err(refuse(table, JetError::FIXED_DDL, "templates get tagged columns only"));
@@ -42,7 +46,9 @@ pub(crate) fn add_column(
         let what = "escrow and auto-increment columns are added to a table that nobody else has open";
         return Err(refuse(table, JetError::EXCLUSIVE_TABLE_LOCK_REQUIRED, what));
     }
-    if usize::from(placer.fixed_end()) > database.page_size().len() / 2 {
+    if placed.record_offset.is_some()
+        && usize::from(placer.fixed_end()) > longest_row(table, database.page_size())
+    {
         return Err(refuse(table, JetError::RECORD_TOO_BIG, "its fixed columns are too long"));
     }
     let object = table.object_id();
@@ -78,13 +84,44 @@ pub(crate) fn add_column(
     Ok(api_id)
 }
 
+/// Refuses a column that the database's format does not have.
+///
+/// # Errors
+/// `Structure`.
+fn check_version(
+    table: &TableSchema,
+    database: &AttachedDatabase,
+    spec: &ColumnSpec,
+) -> Result<(), InstanceError> {
+    if is_too_new(database, spec) {
+        let error = JetError::ENGINE_FORMAT_VERSION_PARAM_TOO_LOW_FOR_REQUESTED_FEATURE;
+        return Err(refuse(table, error, "64-bit escrow columns need a newer format"));
+    }
+    Ok(())
+}
+
+/// Whether the database's format is too old for a column.
+pub(super) fn is_too_new(database: &AttachedDatabase, spec: &ColumnSpec) -> bool {
+    spec.kind == ColumnKind::LONG_LONG
+        && spec.flags.contains(ColumnFlags::ESCROW_UPDATE)
+        && !database.version().has_feature(EngineFormatVersion::ESCROW_64)
+}
+
+/// The longest row of a table.
+#[doc(alias = "CbRecordMost")]
+pub(super) fn longest_row(table: &TableSchema, page_size: PageSize) -> usize {
+    let key_most = table.primary().map_or(KEY_MOST, |index| usize::from(index.definition.key_most));
+    largest_record(page_size, key_most)
+}
+
 /// Whether the session sees no rows.
 pub(super) fn is_empty(call: &SessionCallGuard<'_>, table: &TableSchema) -> Result<bool, InstanceError> {
     let mut spot = Spot::default();
     Ok(!call.trees().seek(call.state()?, &table.tree, &[], &[], SeekHow::First, &mut spot)?)
 }
 
-/// Deletes a column. Its row stays, so that its number is not used again, and so does the place of a fixed one.
+/// Deletes a column. Its row stays, so that its number is not used again, and so does the place of a fixed one. `own`: a
+/// template's column of that name is none.
 ///
 /// # Errors
 /// `Structure`, `ColumnNotFound`, `SchemaConflict`; `Live`.
@@ -93,10 +130,14 @@ pub(crate) fn delete_column(
     database: &AttachedDatabase,
     table: &Arc<TableSchema>,
     name: &str,
+    own: bool,
 ) -> Result<(), InstanceError> {
     check_not_fixed(table, false)?;
     let missing = || missing_column(table, name);
     let (place, column) = column_of_table(table, name)?;
+    if column.from_template && own {
+        return Err(missing());
+    }
     if column.from_template {
         return Err(refuse(table, JetError::FIXED_INHERITED_DDL, "the column is the template's"));
     }
@@ -108,7 +149,10 @@ pub(crate) fn delete_column(
             return Err(refuse(table, JetError::COLUMN_IN_USE, "an index needs the column"));
         }
         call.begin_structure_change(database.slot(), &table.shared)?;
-        let stub = CatalogRow { type_or_root: 0, name: stub_name(table, id).into_bytes(), ..row.clone() };
+        let mut stub = CatalogRow { type_or_root: 0, name: stub_name(table, id).into_bytes(), ..row.clone() };
+        if stub.flags & ColumnFlags::USER_DEFINED_DEFAULT.bits() != 0 {
+            stub.flags &= !(ColumnFlags::USER_DEFINED_DEFAULT | ColumnFlags::DEFAULT).bits();
+        }
         replace_row(call, database, &row, &stub)
     })
 }
@@ -141,7 +185,7 @@ pub(super) fn is_indexed(table: &TableSchema, place: usize) -> bool {
 ///
 /// # Errors
 /// `Structure`.
-pub(super) fn check_not_fixed(table: &TableSchema, permitted: bool) -> Result<(), InstanceError> {
+pub(crate) fn check_not_fixed(table: &TableSchema, permitted: bool) -> Result<(), InstanceError> {
     if table.has_fixed_schema() && !permitted {
         return Err(refuse(table, JetError::FIXED_DDL, "its structure is fixed"));
     }

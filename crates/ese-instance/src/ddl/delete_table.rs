@@ -3,6 +3,7 @@
 use ese_format::{JetError, ObjectId, PageNumber};
 
 use super::catalog_rows::{delete_row, delete_shadow_rows};
+use super::create_table::check_transaction_writes;
 use super::object_map::remove_object;
 use super::refuse;
 use crate::catalog::{CatalogRowKind, TableFlags};
@@ -20,6 +21,7 @@ pub(crate) fn delete_table(
     database: &AttachedDatabase,
     name: &str,
 ) -> Result<(), InstanceError> {
+    check_transaction_writes(call)?;
     crate::builder::definition::encode_name(name)?;
     let missing = || InstanceError::TableNotFound { table: name.to_owned() };
     let table = call.schema(database, name)?.ok_or_else(missing)?;
@@ -51,6 +53,8 @@ pub(crate) fn delete_table(
         delete_shadow_rows(call, database, table.object_id())?;
         // The table owns the pages of its indexes and long values.
         let (live, state) = call.parts()?;
-        Ok(live.delete_tree(state, &table.tree, PageNumber::DATABASE_ROOT)?)
+        live.delete_tree(state, &table.tree, PageNumber::DATABASE_ROOT)?;
+        call.note_deleted(&table.shared);
+        Ok(())
     })
 }

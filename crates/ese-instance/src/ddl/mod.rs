@@ -15,11 +15,11 @@ mod space_hints;
 
 pub(crate) use build_index::bring_entries;
 pub(crate) use catalog_rows::insert_row;
-pub(crate) use columns::{add_column, delete_column};
+pub(crate) use columns::{add_column, check_not_fixed, delete_column};
 pub(crate) use create_table::create_table;
 pub(crate) use default_value::set_column_default;
 pub(crate) use delete_table::delete_table;
-pub(crate) use indexes::{create_index, delete_index};
+pub(crate) use indexes::{create_index, create_indexes, delete_index};
 pub(crate) use long_values::long_value_tree;
 pub(crate) use rename::{rename_column, rename_table};
 

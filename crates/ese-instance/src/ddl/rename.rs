@@ -6,8 +6,8 @@ use ese_format::JetError;
 
 use super::catalog_rows::{is_duplicate, replace_row};
 use super::columns::find_row;
+use super::create_table::check_transaction_writes;
 use super::refuse;
-use crate::builder::BuilderError;
 use crate::builder::definition::encode_name;
 use crate::catalog::{CatalogRow, CatalogRowKind, TableFlags};
 use crate::database::AttachedDatabase;
@@ -18,13 +18,14 @@ use crate::session::SessionCallGuard;
 /// Gives a table another name.
 ///
 /// # Errors
-/// `TableNotFound`, `TableDuplicate`, `Structure`, `Definition` (the name), `SchemaConflict`; `Live`.
+/// `TableNotFound`, `Structure` (also for a name that another table has), `Definition` (the name), `SchemaConflict`; `Live`.
 pub(crate) fn rename_table(
     call: &mut SessionCallGuard<'_>,
     database: &AttachedDatabase,
     name: &str,
     new_name: &str,
 ) -> Result<(), InstanceError> {
+    check_transaction_writes(call)?;
     encode_name(name)?;
     let stored = encode_name(new_name)?;
     let missing = || InstanceError::TableNotFound { table: name.to_owned() };
@@ -33,7 +34,8 @@ pub(crate) fn rename_table(
     if table.definition.flags.intersects(fixed) {
         return Err(refuse(&table, JetError::FIXED_DDL, "its structure is fixed"));
     }
-    let taken = || InstanceError::TableDuplicate { table: new_name.to_owned() };
+    // The engine's answer is that of the catalog's index.
+    let taken = || refuse(&table, JetError::KEY_DUPLICATE, "another table has the name");
     if call.schema(database, new_name)?.is_some_and(|other| other.object_id() != table.object_id()) {
         return Err(taken());
     }
@@ -58,22 +60,20 @@ pub(crate) fn rename_column(
     name: &str,
     new_name: &str,
 ) -> Result<(), InstanceError> {
+    check_transaction_writes(call)?;
+    call.check_no_transaction()?;
     encode_name(name)?;
     let stored = encode_name(new_name)?;
-    call.check_no_transaction()?;
     let missing =
         || InstanceError::ColumnNotFound { table: table.definition.name.clone(), column: name.to_owned() };
     let (place, column) = table.column(name.trim_end_matches(' ')).ok_or_else(missing)?;
     if column.from_template && !table.definition.flags.contains(TableFlags::TEMPLATE) {
         return Err(refuse(table, JetError::FIXED_INHERITED_DDL, "the column is the template's"));
     }
-    let taken = || BuilderError::PartDuplicate {
-        table: table.definition.name.clone(),
-        name: new_name.to_owned(),
-        index: false,
-    };
+    // The engine's answer is that of the catalog's index.
+    let taken = || refuse(table, JetError::KEY_DUPLICATE, "another column has the name");
     if table.column(new_name.trim_end_matches(' ')).is_some_and(|(other, _)| other != place) {
-        return Err(taken().into());
+        return Err(taken());
     }
     let id = u32::from(column.id.0);
     call.atomically(|call| {
@@ -81,6 +81,6 @@ pub(crate) fn rename_column(
         call.begin_structure_change(database.slot(), &table.shared)?;
         let renamed = CatalogRow { name: stored, ..row.clone() };
         replace_row(call, database, &row, &renamed)
-            .map_err(|error| if is_duplicate(&error) { taken().into() } else { error })
+            .map_err(|error| if is_duplicate(&error) { taken() } else { error })
     })
 }

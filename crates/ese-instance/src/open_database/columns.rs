@@ -31,7 +31,7 @@ impl Database {
         let mut call = self.enter(SessionCall::Ordinary)?;
         let schema = self.schema(&mut call, table)?;
         Self::check_not_system(&schema)?;
-        ddl::delete_column(&mut call, &self.attached, &schema, column)
+        ddl::delete_column(&mut call, &self.attached, &schema, column, false)
     }
 
     /// Gives a column that no index needs another default value, in bytes. Rows that do not have the column have the new one,

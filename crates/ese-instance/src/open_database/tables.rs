@@ -23,6 +23,9 @@ pub struct ObjectInfo {
     pub name: String,
     /// Object id.
     pub object_id: ObjectId,
+    /// What can be done with it.
+    #[doc(alias = "grbit")]
+    pub capabilities: u32,
     /// Flags.
     pub flags: TableFlags,
 }
@@ -80,6 +83,7 @@ impl Database {
         Ok(ObjectInfo {
             name: definition.name.clone(),
             object_id: definition.object_id,
+            capabilities: crate::table::table_capabilities(self.attached.is_read_only()),
             flags: definition.flags,
         })
     }
@@ -136,7 +140,7 @@ impl Database {
     }
 
     /// Refuses changes of system tables.
-    pub(super) fn check_not_system(table: &TableSchema) -> Result<(), InstanceError> {
+    pub(crate) fn check_not_system(table: &TableSchema) -> Result<(), InstanceError> {
         if table.definition.flags.contains(TableFlags::SYSTEM) {
             return Err(ddl::refuse(table, JetError::FIXED_DDL, "a system table"));
         }

@@ -121,6 +121,8 @@ struct State {
     structure_epoch: u64,
     /// Number of the last ended transaction that changed rows.
     last_update: u64,
+    /// It was deleted, perhaps by a transaction that goes on.
+    deleted: bool,
     /// A table is derived from it: as a template it may not be changed any more.
     is_static: bool,
     /// Root pages of the indexes that cursors go through, one for each cursor.
@@ -265,12 +267,42 @@ impl TableShared {
         delete: bool,
     ) -> Result<OpenedTable, InstanceError> {
         mode.check()?;
+        self.open_checked(name, session, mode, delete)
+    }
+
+    /// Opens a table that the session has just made.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(crate) fn open_new(
+        self: &Arc<Self>,
+        name: &str,
+        session: SessionId,
+        permits: bool,
+    ) -> Result<OpenedTable, InstanceError> {
+        let mut opened = self.open_checked(name, session, TableMode::DENY_READ, false)?;
+        if permits {
+            opened.mode |= TableMode::PERMIT_STRUCTURE_CHANGES;
+        }
+        Ok(opened)
+    }
+
+    fn open_checked(
+        self: &Arc<Self>,
+        name: &str,
+        session: SessionId,
+        mode: TableMode,
+        delete: bool,
+    ) -> Result<OpenedTable, InstanceError> {
         let locked = || InstanceError::TableLocked { table: name.to_owned() };
         let in_use = || InstanceError::TableInUse { table: name.to_owned() };
         let state = &mut *self.state.lock();
         let others = |open: &&Open| open.session != session;
         let denies_read = |open: &Open| open.mode.contains(TableMode::DENY_READ);
         let denies_write = |open: &Open| open.mode.contains(TableMode::DENY_WRITE);
+        if state.deleted {
+            return Err(locked());
+        }
         if state.opens.iter().filter(others).any(denies_read) {
             return Err(locked());
         }
@@ -284,12 +316,13 @@ impl TableShared {
             return Err(in_use());
         }
         if mode.contains(TableMode::DENY_READ)
-            && (state.opens.iter().any(denies_read)
-                || state.opens.iter().any(|open| delete || open.session != session))
+            && state.opens.iter().any(|open| delete || open.session != session)
         {
             return Err(in_use());
         }
-        if mode.contains(TableMode::PERMIT_STRUCTURE_CHANGES) && state.is_static {
+        let changing =
+            state.structure.is_some() || !state.updaters.is_empty() || !state.index_creators.is_empty();
+        if mode.contains(TableMode::PERMIT_STRUCTURE_CHANGES) && (state.is_static || changing) {
             return Err(in_use());
         }
         state.last_open += 1;
@@ -311,6 +344,11 @@ impl TableShared {
     pub(crate) fn permits_structure_changes(&self, session: SessionId) -> bool {
         let permit = TableMode::PERMIT_STRUCTURE_CHANGES;
         self.state.lock().opens.iter().any(|open| open.session == session && open.mode.contains(permit))
+    }
+
+    /// Notes that it was deleted, or that this was taken back.
+    pub(crate) fn set_deleted(&self, deleted: bool) {
+        self.state.lock().deleted = deleted;
     }
 
     /// A table is derived from this one.
@@ -418,8 +456,10 @@ mod tests {
         assert!(table.is_exclusive_of(A));
         assert_eq!(number(open(B, TableMode::READ_ONLY)), -1302);
         assert_eq!(number(open(A, TableMode::empty())), 0);
-        assert_eq!(number(open(A, TableMode::DENY_READ)), -1304);
+        let again = open(A, TableMode::DENY_READ).unwrap();
         drop(alone);
+        assert!(table.is_exclusive_of(A));
+        drop(again);
         assert_eq!(number(open(A, TableMode::PERMIT_STRUCTURE_CHANGES)), -900);
         assert_eq!(number(open(A, TableMode::DENY_READ | TableMode::READ_ONLY)), -900);
         assert_eq!(number(open(A, TableMode::from_bits_retain(0x1000_0000))), -900);

@@ -61,6 +61,8 @@ pub(crate) struct SessionInner {
     touched: Vec<Arc<TableShared>>,
     /// Tables that the transaction has made.
     created: Vec<Arc<TableShared>>,
+    /// Tables that it has deleted, with the level in which they were.
+    deleted: Vec<(u8, Arc<TableShared>)>,
     /// Indexes that it has made of tables that others change, with the level in which they were made.
     new_indexes: Vec<(u8, Arc<NewIndex>)>,
     /// Tables whose rows it may change, and the one that was asked for last.
@@ -89,6 +91,7 @@ impl SessionInner {
             seen_updates: 0,
             touched: Vec::new(),
             created: Vec::new(),
+            deleted: Vec::new(),
             new_indexes: Vec::new(),
             updated: HashSet::new(),
             last_updated: None,
@@ -324,6 +327,9 @@ impl SessionCallGuard<'_> {
         for (made, _) in &mut self.inner.new_indexes {
             *made = level.min(*made);
         }
+        for (gone, _) in &mut self.inner.deleted {
+            *gone = level.min(*gone);
+        }
         self.lower_level();
         if let Some(position) = position {
             self.inner.last_commit = self.inner.last_commit.max(position);
@@ -425,6 +431,13 @@ impl SessionCallGuard<'_> {
             return Err(error);
         }
         self.inner.own_schemas.clear();
+        let level = self.level();
+        self.inner.deleted.retain(|(deleted, table)| {
+            if *deleted >= level {
+                table.set_deleted(false);
+            }
+            *deleted < level
+        });
         for table in &self.inner.created {
             // The tree may have been made in this level; if not, the catalog says so.
             table.forget_long_values();
@@ -480,6 +493,7 @@ impl SessionCallGuard<'_> {
         }
         self.session.changed.store(0, Ordering::Release);
         self.inner.created.clear();
+        self.inner.deleted.clear();
         self.inner.new_indexes.clear();
         self.inner.updated.clear();
         self.inner.last_updated = None;
@@ -543,6 +557,13 @@ impl SessionCallGuard<'_> {
     /// Remembers that the transaction has made a table.
     pub(crate) fn note_created(&mut self, table: &Arc<TableShared>) {
         self.inner.created.push(Arc::clone(table));
+    }
+
+    /// Remembers that the transaction has deleted a table: nobody opens it until that is taken back.
+    pub(crate) fn note_deleted(&mut self, table: &Arc<TableShared>) {
+        table.set_deleted(true);
+        let level = self.level();
+        self.inner.deleted.push((level, Arc::clone(table)));
     }
 
     /// Remembers a counter that is zero.

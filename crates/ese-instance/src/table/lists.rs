@@ -4,6 +4,8 @@
 //! The lists are complete when they are returned, and stand on their first rows. Lists of tables and indexes are sorts, to be
 //! read and searched; lists of columns are tables.
 
+use std::sync::Arc;
+
 use ese_format::ColumnKind;
 
 use super::Table;
@@ -14,11 +16,12 @@ use super::update::nested;
 use crate::catalog::{ColumnDefinition, IndexDefinition, TableDefinition, encode_windows_1252};
 use crate::open_database::Database;
 use crate::schema::{TableMode, TableSchema};
+use crate::session::SessionShared;
 
 /// Country of every column and index.
-const COUNTRY: u16 = 1;
+pub(super) const COUNTRY: u16 = 1;
 /// Language of every column.
-const LANGUAGE: u16 = 0x0409;
+pub(super) const LANGUAGE: u16 = 0x0409;
 /// A column can be updated.
 const UPDATABLE: u32 = 0x20;
 /// The engine's number of tables among the kinds of objects.
@@ -194,7 +197,7 @@ struct Maker {
 }
 
 impl Maker {
-    fn new(like: &Database, columns: Vec<TemporaryColumn>) -> Result<Self> {
+    fn new(session: &Arc<SessionShared>, columns: Vec<TemporaryColumn>) -> Result<Self> {
         let spec = TemporaryTableSpec {
             columns,
             flags: TemporaryTableFlags::SCROLLABLE | TemporaryTableFlags::INDEXED,
@@ -202,7 +205,7 @@ impl Maker {
             segment_most: Some(255),
             ..TemporaryTableSpec::default()
         };
-        let (table, ids) = Table::open_temporary_on(std::sync::Arc::clone(&like.session), &spec)?;
+        let (table, ids) = Table::open_temporary_on(Arc::clone(session), &spec)?;
         Ok(Self { table, ids, count: 0 })
     }
 
@@ -288,7 +291,7 @@ impl Database {
             long(),
             long(),
         ];
-        let mut maker = Maker::new(self, columns)?;
+        let mut maker = Maker::new(&self.session, columns)?;
         // Bookmarks and transactions, and updates unless the database is read-only.
         let capabilities = 0x6 | u32::from(!self.attached.is_read_only());
         for table in &tables {
@@ -323,58 +326,10 @@ impl Database {
     /// # Errors
     /// As [`open_table`](Self::open_table) and [`open_temporary_table`](crate::Session::open_temporary_table).
     #[doc(alias = "JetGetColumnInfo")]
-    #[doc(alias = "JetGetTableColumnInfo")]
     #[doc(alias = "JET_ColInfoList")]
     #[doc(alias = "JET_ColInfoListSortColumnid")]
     pub fn column_list(&self, table: &str, flags: ColumnListFlags, names: ListNames) -> Result<ColumnList> {
-        let schema = self.opened_schema(table)?;
-        let definition = &schema.definition;
-        let compact = flags.contains(ColumnListFlags::COMPACT);
-        let key = |column: TemporaryColumn| TemporaryColumn { key: !compact, ..column };
-        let default = if compact { ColumnKind::BINARY } else { ColumnKind::LONG_BINARY };
-        let columns = vec![
-            key(long()),
-            key(names.column()),
-            long(),
-            long(),
-            short(),
-            short(),
-            short(),
-            short(),
-            long(),
-            long(),
-            TemporaryColumn::new(default),
-            names.column(),
-            names.column(),
-        ];
-        let mut maker = Maker::new(self, columns)?;
-        let is_template = definition.flags.contains(crate::catalog::TableFlags::TEMPLATE);
-        let own = flags.intersects(ColumnListFlags::OWN | ColumnListFlags::COMPACT) && !is_template;
-        let listed = |column: &&ColumnDefinition| !(column.is_deleted() || own && column.from_template);
-        // The template's first.
-        let (templates, others): (Vec<_>, Vec<_>) =
-            definition.columns.iter().filter(listed).partition(|column| column.from_template);
-        for column in templates.into_iter().chain(others) {
-            maker.push(&column_row(definition, column, flags, names))?;
-        }
-        maker.finish()?;
-        Ok(ColumnList {
-            presentation_order: maker.id(0),
-            column_name: maker.id(1),
-            column_id: maker.id(2),
-            kind: maker.id(3),
-            country: maker.id(4),
-            language: maker.id(5),
-            code_page: maker.id(6),
-            collation: maker.id(7),
-            max_size: maker.id(8),
-            flags: maker.id(9),
-            default_value: maker.id(10),
-            base_table_name: maker.id(11),
-            base_column_name: maker.id(12),
-            count: maker.count,
-            table: maker.table,
-        })
+        column_list(&self.session, &*self.opened_schema(table)?, flags, names, false)
     }
 
     /// The indexes of a table, or one of them, as a temporary table.
@@ -383,69 +338,159 @@ impl Database {
     /// As [`open_table`](Self::open_table) and [`open_temporary_table`](crate::Session::open_temporary_table); `Refused`
     /// (`JET_errIndexNotFound`).
     #[doc(alias = "JetGetIndexInfo")]
-    #[doc(alias = "JetGetTableIndexInfo")]
     #[doc(alias = "JET_IdxInfoList")]
     pub fn index_list(&self, table: &str, index: Option<&str>, names: ListNames) -> Result<IndexList> {
-        let schema = self.opened_schema(table)?;
-        let definition = &schema.definition;
-        let columns = vec![
-            keyed(names.column()),
-            long(),
-            long(),
-            long(),
-            long(),
-            long(),
-            keyed(long()),
-            long(),
-            long(),
-            short(),
-            short(),
-            short(),
-            short(),
-            long(),
-            names.column(),
-            long(),
-        ];
-        let wanted =
-            |found: &&IndexDefinition| index.is_none_or(|name| found.name.eq_ignore_ascii_case(name));
-        let indexes: Vec<_> = definition.indexes.iter().filter(wanted).collect();
-        if index.is_some() && indexes.is_empty() {
-            return Err(TableError::refused("no such index", ese_format::JetError::INDEX_NOT_FOUND));
-        }
-        let mut maker = Maker::new(self, columns)?;
-        for index in indexes {
-            for row in index_rows(definition, index, names) {
-                maker.push(&row)?;
-            }
-        }
-        maker.finish()?;
-        Ok(IndexList {
-            index_name: maker.id(0),
-            flags: maker.id(1),
-            key_count: maker.id(2),
-            entry_count: maker.id(3),
-            page_count: maker.id(4),
-            segment_count: maker.id(5),
-            segment: maker.id(6),
-            column_id: maker.id(7),
-            kind: maker.id(8),
-            country: maker.id(9),
-            language: maker.id(10),
-            code_page: maker.id(11),
-            collation: maker.id(12),
-            segment_flags: maker.id(13),
-            column_name: maker.id(14),
-            normalization_flags: maker.id(15),
-            count: maker.count,
-            table: maker.table,
-        })
+        index_list(&self.session, &*self.opened_schema(table)?, index, names)
     }
 
     /// The structure of a table that could be opened now.
-    fn opened_schema(&self, table: &str) -> Result<std::sync::Arc<TableSchema>> {
-        let opened = self.open_table(table, TableMode::READ_ONLY)?;
-        Ok(std::sync::Arc::clone(&opened.cursor.plan.schema))
+    fn opened_schema(&self, table: &str) -> Result<Arc<TableSchema>> {
+        let opened = self.open_table(table, TableMode::empty())?;
+        Ok(Arc::clone(&opened.cursor.plan.schema))
     }
+}
+
+impl Table {
+    /// The columns of the cursor's table as a temporary table.
+    ///
+    /// # Errors
+    /// Refused at the door; as [`open_temporary_table`](crate::Session::open_temporary_table).
+    #[doc(alias = "JetGetTableColumnInfo")]
+    pub fn column_list(&mut self, flags: ColumnListFlags, names: ListNames) -> Result<ColumnList> {
+        let schema = self.current_schema()?;
+        column_list(&self.session, &schema, flags, names, self.is_updatable())
+    }
+
+    /// The indexes of the cursor's table, or one of them, as a temporary table.
+    ///
+    /// # Errors
+    /// Refused at the door; as [`open_temporary_table`](crate::Session::open_temporary_table); `Refused`
+    /// (`JET_errIndexNotFound`).
+    #[doc(alias = "JetGetTableIndexInfo")]
+    pub fn index_list(&mut self, index: Option<&str>, names: ListNames) -> Result<IndexList> {
+        let schema = self.current_schema()?;
+        index_list(&self.session, &schema, index, names)
+    }
+
+    fn current_schema(&mut self) -> Result<Arc<TableSchema>> {
+        self.allow(super::temporary::TableCall::OnlyDatabases)?;
+        self.call(|cursor, _| Ok(Arc::clone(&cursor.plan.schema)))
+    }
+}
+
+fn column_list(
+    session: &Arc<SessionShared>,
+    schema: &TableSchema,
+    flags: ColumnListFlags,
+    names: ListNames,
+    updatable: bool,
+) -> Result<ColumnList> {
+    let definition = &schema.definition;
+    let compact = flags.contains(ColumnListFlags::COMPACT);
+    let key = |column: TemporaryColumn| TemporaryColumn { key: !compact, ..column };
+    let default = if compact { ColumnKind::BINARY } else { ColumnKind::LONG_BINARY };
+    let columns = vec![
+        key(long()),
+        key(names.column()),
+        long(),
+        long(),
+        short(),
+        short(),
+        short(),
+        short(),
+        long(),
+        long(),
+        TemporaryColumn::new(default),
+        names.column(),
+        names.column(),
+    ];
+    let mut maker = Maker::new(session, columns)?;
+    let is_template = definition.flags.contains(crate::catalog::TableFlags::TEMPLATE);
+    let own = flags.intersects(ColumnListFlags::OWN | ColumnListFlags::COMPACT) && !is_template;
+    let listed = |column: &&ColumnDefinition| !(column.is_deleted() || own && column.from_template);
+    // The template's first.
+    let (templates, others): (Vec<_>, Vec<_>) =
+        definition.columns.iter().filter(listed).partition(|column| column.from_template);
+    for column in templates.into_iter().chain(others) {
+        maker.push(&column_row(definition, column, flags, names, updatable))?;
+    }
+    maker.finish()?;
+    Ok(ColumnList {
+        presentation_order: maker.id(0),
+        column_name: maker.id(1),
+        column_id: maker.id(2),
+        kind: maker.id(3),
+        country: maker.id(4),
+        language: maker.id(5),
+        code_page: maker.id(6),
+        collation: maker.id(7),
+        max_size: maker.id(8),
+        flags: maker.id(9),
+        default_value: maker.id(10),
+        base_table_name: maker.id(11),
+        base_column_name: maker.id(12),
+        count: maker.count,
+        table: maker.table,
+    })
+}
+
+fn index_list(
+    session: &Arc<SessionShared>,
+    schema: &TableSchema,
+    index: Option<&str>,
+    names: ListNames,
+) -> Result<IndexList> {
+    let definition = &schema.definition;
+    let columns = vec![
+        keyed(names.column()),
+        long(),
+        long(),
+        long(),
+        long(),
+        long(),
+        keyed(long()),
+        long(),
+        long(),
+        short(),
+        short(),
+        short(),
+        short(),
+        long(),
+        names.column(),
+        long(),
+    ];
+    let wanted = |found: &&IndexDefinition| index.is_none_or(|name| found.name.eq_ignore_ascii_case(name));
+    let indexes: Vec<_> = definition.indexes.iter().filter(wanted).collect();
+    if index.is_some() && indexes.is_empty() {
+        return Err(TableError::refused("no such index", ese_format::JetError::INDEX_NOT_FOUND));
+    }
+    let mut maker = Maker::new(session, columns)?;
+    for index in indexes {
+        for row in index_rows(definition, index, names) {
+            maker.push(&row)?;
+        }
+    }
+    maker.finish()?;
+    Ok(IndexList {
+        index_name: maker.id(0),
+        flags: maker.id(1),
+        key_count: maker.id(2),
+        entry_count: maker.id(3),
+        page_count: maker.id(4),
+        segment_count: maker.id(5),
+        segment: maker.id(6),
+        column_id: maker.id(7),
+        kind: maker.id(8),
+        country: maker.id(9),
+        language: maker.id(10),
+        code_page: maker.id(11),
+        collation: maker.id(12),
+        segment_flags: maker.id(13),
+        column_name: maker.id(14),
+        normalization_flags: maker.id(15),
+        count: maker.count,
+        table: maker.table,
+    })
 }
 
 /// The values of a column's row.
@@ -455,6 +500,7 @@ fn column_row(
     column: &ColumnDefinition,
     flags: ColumnListFlags,
     names: ListNames,
+    updatable: bool,
 ) -> Vec<(usize, Vec<u8>)> {
     let mut row = Vec::new();
     if flags.contains(ColumnListFlags::BY_NUMBER) {
@@ -473,7 +519,7 @@ fn column_row(
         (6, u16_bytes(column.code_page)),
         (7, u16_bytes(0)),
         (8, u32_bytes(column.max_size)),
-        (9, u32_bytes(column.api_flags() | UPDATABLE)),
+        (9, u32_bytes(column.api_flags() | if updatable { UPDATABLE } else { 0 })),
         (10, default),
         (11, names.bytes(&table.name)),
         (12, names.bytes(&column.name)),

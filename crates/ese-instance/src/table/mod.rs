@@ -15,6 +15,7 @@ mod auto_increment;
 mod callbacks;
 mod calls;
 mod cursor;
+mod describe;
 mod enumerate;
 mod error;
 mod filter;
@@ -32,6 +33,7 @@ mod set_column;
 mod set_columns;
 mod set_long;
 mod statistics;
+mod structure;
 mod temporary;
 mod tree;
 mod update;
@@ -44,6 +46,8 @@ pub(crate) use auto_increment::number_rows;
 pub(crate) use callbacks::TableCallbacks;
 pub use callbacks::{CallbackId, LocalStorage, RuntimeCallback, TableCallback, TableEvent};
 pub use cursor::{RangeFlags, SeekFlags};
+pub(crate) use describe::table_capabilities;
+pub use describe::{ColumnInfo, ColumnName, IndexInfo, TableInfo};
 pub use enumerate::{
     EnumerateColumn, EnumerateFlags, EnumeratedColumn, EnumeratedValue, RecordSize, RecordSizeFlags,
 };
@@ -97,8 +101,19 @@ impl Database {
     #[doc(alias = "JetOpenTable")]
     pub fn open_table(&self, table: &str, mode: TableMode) -> Result<Table> {
         let mut call = self.enter(SessionCall::Ordinary)?;
+        mode.check()?;
         let schema = self.schema(&mut call, table)?;
-        let mut opened = schema.shared.open(&schema.definition.name, self.session.id, mode, false)?;
+        let opened = schema.shared.open(&schema.definition.name, self.session.id, mode, false)?;
+        self.cursor_on(call, schema, opened)
+    }
+
+    /// A cursor on a table that was opened.
+    fn cursor_on(
+        &self,
+        call: SessionCallGuard<'_>,
+        schema: Arc<TableSchema>,
+        mut opened: OpenedTable,
+    ) -> Result<Table> {
         opened.hold(take_cursor(&self.session.instance, &schema)?);
         let wide = self.attached.version().supports_long_value_id_64();
         let plan = TablePlan::new(schema, self.attached.page_size(), wide);

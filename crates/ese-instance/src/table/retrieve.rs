@@ -600,7 +600,20 @@ fn find<'a>(
         return Err(TableError::refused(what, JetError::BAD_ITAG_SEQUENCE));
     }
     Ok(match column_content(plan.table(), view, place)? {
-        None => Found::Null,
+        None => {
+            let computed = column.flags.contains(ColumnFlags::USER_DEFINED_DEFAULT)
+                && instance == 1
+                && !flags.contains(RetrieveFlags::IGNORE_DEFAULT);
+            if computed {
+                let target = plan.target(column);
+                if view.tagged(target.column, target.from_template)?.is_none() {
+                    // Callbacks that are stored in databases are not made unless the engine is told to.
+                    let what = "a default value that a callback computes";
+                    return Err(TableError::refused(what, JetError::CALLBACK_FAILED));
+                }
+            }
+            Found::Null
+        }
         Some(ColumnContent::Value(value)) => Found::Bytes(value),
         Some(ColumnContent::Default(value)) if !column.id.is_tagged() => Found::Bytes(value),
         Some(ColumnContent::Default(value)) => {

@@ -319,6 +319,19 @@ impl Cursor {
         Ok(())
     }
 
+    /// Fails unless the structure may be changed.
+    pub(super) fn check_structure_updatable(call: &SessionCallGuard<'_>, updatable: bool) -> Result<()> {
+        if !updatable {
+            let what = "the table is open for reading";
+            return Err(TableError::refused(what, JetError::PERMISSION_DENIED));
+        }
+        let state = call.state()?;
+        if state.level() > 0 && state.is_read_only() {
+            return Err(LiveError::TransactionReadOnly.into());
+        }
+        Ok(())
+    }
+
     /// Reserves the right to change the current row.
     pub(super) fn lock_row(&mut self, call: &mut SessionCallGuard<'_>) -> Result<()> {
         if !self.plan.temporary {

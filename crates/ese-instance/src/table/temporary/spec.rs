@@ -238,6 +238,7 @@ pub(super) fn definition(
             code_page,
             record_offset,
             default_value: None,
+            computed_default: None,
         });
     }
     if usize::from(offset) > page_size.len() {
