@@ -8,8 +8,8 @@ mod table_bed;
 
 use ese_format::{ColumnKind, KeyFlags};
 use ese_instance::{
-    ColumnSpec, CommitMode, IndexSpec, PrepareKind, RangeFlags, RecordPosition, RecordSize, RecordSizeFlags,
-    SeekFlags, SetFlags, Table, TableSpec, Value,
+    ColumnSpec, CommitMode, EscrowFlags, IndexSpec, PrepareKind, RangeFlags, RecordPosition, RecordSize,
+    RecordSizeFlags, SeekFlags, SetFlags, SetOptions, Table, TableMode, TableSpec, Value,
 };
 use table_bed::{Bed, number};
 
@@ -212,4 +212,67 @@ fn positions_go_by_the_lines_of_pages() {
     let mut empty = bed.open("E");
     assert_eq!(number(empty.goto_position(RecordPosition { before: 0, total: 1 })), -1601);
     assert_eq!(number(empty.record_position()), -1603);
+}
+
+#[test]
+fn counters_of_two_sessions() {
+    let (bed, mut table) = bed();
+    let other = bed.instance.begin_session().unwrap();
+    let theirs = other.open_database(std::path::Path::new(table_bed::DATABASE)).unwrap();
+    let mut second = theirs.open_table("T", TableMode::empty()).unwrap();
+    second.move_first().unwrap();
+    bed.session.begin().unwrap();
+    other.begin().unwrap();
+    let add = |table: &mut Table, by: i32, flags| table.escrow_update_with(COUNT, &by.to_le_bytes(), flags);
+    let (plain, keep) = (EscrowFlags::empty(), EscrowFlags::NO_ROLLBACK);
+    assert_eq!(add(&mut table, 1, plain).unwrap(), 7);
+    // Told is what is there, seen what is one's own or committed.
+    assert_eq!(add(&mut second, 10, plain).unwrap(), 8);
+    assert_eq!((value(&mut table, COUNT), value(&mut second, COUNT)), (Some(8), Some(17)));
+    other.rollback().unwrap();
+    // What stays whatever becomes of the transaction goes beside changes of others, too.
+    table.prepare(PrepareKind::Replace).unwrap();
+    other.begin().unwrap();
+    assert_eq!(number(add(&mut second, 1, plain)), -1102);
+    assert_eq!(add(&mut second, 2, keep).unwrap(), 8);
+    table.cancel_update().unwrap();
+    table.delete().unwrap();
+    assert_eq!(number(add(&mut second, 1, plain)), -1102);
+    assert_eq!(add(&mut second, 2, keep).unwrap(), 10);
+    other.rollback().unwrap();
+    bed.session.rollback().unwrap();
+    table.move_first().unwrap();
+    assert_eq!(value(&mut table, COUNT), Some(11));
+    drop((table, second, theirs));
+    other.end().unwrap();
+    bed.finish();
+}
+
+#[test]
+fn large_pages_are_measured_as_small_ones() {
+    let measure = |page_size| {
+        let bed = Bed::new(page_size);
+        let spec = TableSpec::new("T")
+            .column(ColumnSpec::tagged("Short", ColumnKind::LONG).multi_valued())
+            .column(ColumnSpec::tagged("Long", ColumnKind::LONG_BINARY));
+        bed.database.create_table(&spec).unwrap();
+        let mut table = bed.open("T");
+        let mut sizes = Vec::new();
+        bed.session.begin().unwrap();
+        for values in 0..2_i32 {
+            table.prepare(PrepareKind::Insert).unwrap();
+            for number in 0..values {
+                let options = SetOptions { instance: 0, ..SetOptions::default() };
+                table.set_column(256, &number.to_le_bytes(), options).unwrap();
+            }
+            table.set_column(257, &[7; 30], SetFlags::empty()).unwrap();
+            let mut size = RecordSize::default();
+            table.record_size(RecordSizeFlags::COPY, &mut size).unwrap();
+            table.cancel_update().unwrap();
+            sizes.push(size);
+        }
+        bed.session.commit(CommitMode::Lazy).unwrap();
+        sizes
+    };
+    assert_eq!(measure(4096), measure(32768));
 }

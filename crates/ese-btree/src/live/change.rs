@@ -75,7 +75,7 @@ impl LiveTrees {
     }
 
     /// Adds to the little-endian 32-bit counter at `offset` of a node's data. Transactions that do this to the same node do
-    /// not disturb one another. Returns what the transaction saw there before.
+    /// not disturb one another. Returns what was there before, with what others have added and not committed.
     ///
     /// # Errors
     /// As [`replace`](Self::replace), and [`LiveError::NoCounter`].
@@ -108,10 +108,10 @@ impl LiveTrees {
     }
 
     /// As [`add_i32`](Self::add_i32), or `wide` as [`add_i64`](Self::add_i64), for good: it is not taken back with the
-    /// transaction, and others see it at once.
+    /// transaction, others see it at once, and it goes beside any change of theirs.
     ///
     /// # Errors
-    /// As [`add_i32`](Self::add_i32).
+    /// As [`add_i32`](Self::add_i32), without conflicts.
     #[doc(alias = "fDIRNoVersion")]
     pub fn add_unversioned(
         &self,
@@ -201,6 +201,26 @@ impl Core {
             return Err(LiveError::KeyMissing { root });
         }
         Ok((leaf, newest))
+    }
+
+    /// The node of a key that the transaction sees, whoever else is changing it.
+    fn seen(&mut self, t: &TransactionState, tree: &Tree, key: &[u8]) -> Result<Leaf> {
+        self.may_change(t, tree.slot)?;
+        let reader = self.reader(t);
+        let root = tree.root.root;
+        let leaf = self.descend(tree, key, &[])?;
+        if !leaf.exact {
+            return Err(LiveError::KeyMissing { root });
+        }
+        let newest = self.versions.newest(tree.slot, root, key, &[]);
+        let image = self.cache.page(leaf.frame);
+        let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
+        let mut data = std::mem::take(&mut self.scratch);
+        let deleted = node.is_deleted();
+        let exists = newest
+            .map_or(!deleted, |newest| self.versions.resolve(newest, reader, node.data, deleted, &mut data));
+        self.scratch = data;
+        if exists { Ok(leaf) } else { Err(LiveError::KeyMissing { root }) }
     }
 
     /// What a record about the node at a place begins with, with the next value of the update counter.
@@ -546,26 +566,23 @@ impl Core {
         wide: bool,
         versioned: bool,
     ) -> Result<i64> {
-        let (leaf, newest) = self.own(t, tree, key, &[], Some(Change::Delta { wide }))?;
-        let reader = self.reader(t);
+        let leaf = if versioned {
+            self.own(t, tree, key, &[], Some(Change::Delta { wide }))?.0
+        } else {
+            self.seen(t, tree, key)?
+        };
         let image = self.cache.page(leaf.frame);
         let node = image.node(leaf.line).map_err(LiveError::edit(leaf.page))?;
         let length = node.data.len();
         let none = LiveError::NoCounter { offset, length };
         let stored_offset = u16::try_from(offset).map_err(|_| none.clone())?;
-        let mut seen = std::mem::take(&mut self.scratch);
-        seen.clear();
-        seen.extend_from_slice(node.data);
-        if let Some(newest) = newest {
-            self.versions.resolve(newest, reader, node.data, false, &mut seen);
-        }
-        let bytes = seen.get(offset..).unwrap_or(&[]);
+        // What is there, whoever added it.
+        let bytes = node.data.get(offset..).unwrap_or(&[]);
         let old = if wide {
             bytes.first_chunk().map(|b| i64::from_le_bytes(*b))
         } else {
             bytes.first_chunk().map(|b| i32::from_le_bytes(*b).into())
         };
-        self.scratch = seen;
         let old = old.ok_or(none)?;
         let id = self.new_version(versioned);
         let facts = self.node_facts(tree, &leaf, id)?;

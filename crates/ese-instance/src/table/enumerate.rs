@@ -370,6 +370,7 @@ impl Cursor {
             source.hidden = hidden_edits(self.prepared.as_ref());
         }
         let mut stored = 0;
+        let mut uncounted = 0;
         for column in plan.table().columns.iter().filter(|c| !c.is_deleted()) {
             let length = if column.id.is_fixed() {
                 if column.id.0 > u16::from(view.last_fixed()) {
@@ -429,9 +430,14 @@ impl Cursor {
                     }
                 }
             }
+            let is_long = tagged.flags.contains(ese_format::TaggedFlags::LONG_VALUE);
+            if count <= 1 && !is_long && plan.page_size.is_large() {
+                // The engine does not count the byte that large pages have here and small ones do not.
+                uncounted += 1;
+            }
             sum.multi_values += u64::from(u32::try_from(count).unwrap_or(0_u32).saturating_sub(1));
         }
-        sum.overhead += NODE + (bytes.len() - stored.min(bytes.len())) as u64;
+        sum.overhead += NODE + bytes.len().saturating_sub(stored + uncounted) as u64;
         let kind = self.prepared.as_ref().map(|prepared| prepared.kind);
         let is_new = kind.is_some_and(|kind| kind.is_insert() || kind == PrepareKind::ReadOnlyCopy);
         if !is_new || !from_copy && flags.contains(RecordSizeFlags::LOCAL) {

@@ -117,8 +117,8 @@ impl Table {
         self.between(Some(events), |table| table.call(|cursor, call| cursor.delete(call, updatable)))
     }
 
-    /// Adds to a counter of the current row, beside other transactions that do. Returns what was there before, as this
-    /// transaction sees it. `delta` is a little-endian number of the column's size.
+    /// Adds to a counter of the current row, beside other transactions that do. Returns what was there before, with what
+    /// others have added and not committed. `delta` is a little-endian number of the column's size.
     ///
     /// # Errors
     /// `Live`: outside a transaction, or the row is being changed otherwise; `Column` for a column that is no counter.
