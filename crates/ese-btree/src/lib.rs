@@ -33,8 +33,8 @@ pub use redo::{
 pub use stored_image::{BeforeImageError, StoredImage, make_before_image, restore_before_image};
 pub use thread_counters::ThreadCounters;
 pub use tree_write::{
-    CachedPages, LeafChange, LeafMark, MergeLevel, MergePlan, NodeChange, PageChange, PageStore, Place,
-    RecordContext, SpaceNote, SplitLevel, SplitPlan, Step, TidyWay, TreeRoot, TreeSpace, TreeWriteError,
-    TreeWriter, record_extension,
+    CachedPages, ExtentGrowth, LeafChange, LeafMark, MergeLevel, MergePlan, NodeChange, PageChange,
+    PageStore, Place, RecordContext, SpaceNote, SplitLevel, SplitPlan, Step, TidyWay, TreeRoot, TreeSpace,
+    TreeWriteError, TreeWriter, record_extension,
 };
 pub use undo::{UndoError, UndoLog, UndoStatistics};

@@ -302,3 +302,35 @@ fn the_counter_leaves_room_for_the_engines_own() {
     }
     assert!(splits > 10);
 }
+
+/// Trees whose extents were said to grow: by half, by steps, and between limits.
+#[test]
+fn extents_grow_as_was_said() {
+    use ese_btree::ExtentGrowth;
+    let page = 4096;
+    let none = ExtentGrowth::default();
+    for (growth, expected) in [
+        (none, vec![4]),
+        (ExtentGrowth { percent: 300, ..none }, vec![4, 16, 48, 144, 432]),
+        (ExtentGrowth { least_bytes: 32 * page, most_bytes: 32 * page, ..none }, vec![32]),
+        (ExtentGrowth { percent: 200, least_bytes: 20 * page, most_bytes: 80 * page }, vec![20, 40, 80]),
+    ] {
+        let mut db = Database::new(page);
+        let tree = db.writer.create_tree(PageNumber(1), ObjectId(7), 0, 1, false, None).unwrap();
+        let tree = tree.with_growth(growth);
+        let mut sizes = Vec::new();
+        for i in 0..4000 {
+            db.writer.insert(&tree, &key_of(i, 40), &[3; 600]).unwrap();
+            let fields = db.writer.root_fields(tree.root).unwrap();
+            if fields.space.flags.contains(ese_format::SpaceHeaderFlags::GROWTH_MEMORY)
+                && sizes.last() != Some(&fields.space.page_count)
+            {
+                sizes.push(fields.space.page_count);
+            }
+        }
+        db.check(&[tree]);
+        assert_eq!(sizes.get(..expected.len()), Some(&expected[..]), "{growth:?}: {sizes:?}");
+        let mut from = sizes.iter().skip(expected.len());
+        assert!(growth.most_bytes == 0 || from.all(|pages| pages * page <= growth.most_bytes), "{sizes:?}");
+    }
+}

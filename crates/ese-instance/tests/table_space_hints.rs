@@ -162,3 +162,21 @@ fn counters_that_no_rollback_takes_back() {
     drop(table);
     bed.finish();
 }
+
+#[test]
+fn extents_are_as_large_as_was_said() {
+    let bed = Bed::new(4096);
+    let owned = |name: &str, hints: SpaceHints| {
+        bed.database.create_table(&plain(name).space_hints(hints)).unwrap();
+        let mut table = bed.open(name);
+        for row in 0..60 {
+            insert(&bed, &mut table, row, &[1; 600]);
+        }
+        bed.database.table_space(name).unwrap().owned
+    };
+    let plain = SpaceHints::with_density(80);
+    let large = SpaceHints { least_extent: 100 * 4096, most_extent: 100 * 4096, ..plain };
+    let (usual, said) = (owned("Usual", plain), owned("Said", large));
+    assert!(usual < 50 && said >= 100, "{usual} and {said} pages");
+    bed.finish();
+}

@@ -5,7 +5,7 @@ use ese_format::{
     SplitBuffer,
 };
 
-use super::{PageChange, PageStore, TreeRoot, TreeWriteError, TreeWriter};
+use super::{ExtentGrowth, PageChange, PageStore, TreeRoot, TreeWriteError, TreeWriter};
 use crate::page_edit::page_flags;
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
@@ -114,7 +114,11 @@ impl<S: PageStore> TreeWriter<S> {
         let page = if tree.is_space_tree() {
             self.take_split_buffer(tree)?
         } else {
-            self.take_extent(tree.root, 1, 1)?.first()
+            // What a tree below asks for goes through as it is.
+            self.growth = tree.growth;
+            let taken = self.take_extent(tree.root, 1, 1);
+            self.growth = ExtentGrowth::default();
+            taken?.first()
         };
         self.store.begin();
         self.change(tree, &PageChange::NewPage { page })?;
@@ -260,8 +264,10 @@ impl<S: PageStore> TreeWriter<S> {
         let OwnedSpace::SingleExtent { available } = fields.space.space else { return Ok(()) };
         let needed = least + 2;
         let parent = fields.space.parent;
-        let secondary = self.take_extent(parent, needed, needed.max(4))?;
         let pages = fields.space.page_count;
+        let growth = std::mem::take(&mut self.growth);
+        let hinted = if growth.is_none() { 0 } else { growth.next_pages(self.page_size(), pages) };
+        let secondary = self.take_extent(parent, needed, needed.max(4).max(hinted))?;
         self.store.begin();
         for page in [secondary.first(), PageNumber(secondary.first().0 + 1)] {
             self.change(&tree, &PageChange::NewPage { page })?;
@@ -284,18 +290,23 @@ impl<S: PageStore> TreeWriter<S> {
             self.extend_file(least, exactly)?
         } else {
             let remembered = fields.space.page_count;
+            let growth = std::mem::take(&mut self.growth);
+            let later = fields.space.flags.contains(SpaceHeaderFlags::GROWTH_MEMORY);
             // The first extent is small; later ones grow with the tree, so that about a fifth of it is spare.
-            let usual = if fields.space.flags.contains(SpaceHeaderFlags::GROWTH_MEMORY) {
-                remembered.saturating_add(remembered / 4).clamp(LATER_GROWTH, MOST_GROWTH)
-            } else {
-                FIRST_GROWTH
+            let usual = match (later, growth.is_none()) {
+                (false, _) => FIRST_GROWTH,
+                (true, true) => remembered.saturating_add(remembered / 4).clamp(LATER_GROWTH, MOST_GROWTH),
+                (true, false) => remembered.max(LATER_GROWTH),
             };
-            let wanted = least.max(usual);
+            let hinted = if growth.is_none() { 0 } else { growth.next_pages(self.page_size(), remembered) };
+            let wanted = least.max(usual).max(hinted);
             // Crumbs are left to trees that need no more.
             let extent = self.take_extent(fields.space.parent, least.max(FIRST_GROWTH), wanted)?;
-            if extent.page_count != remembered {
+            // Where sizes were asked for they count, whatever there was.
+            let grown = if growth.is_none() { extent.page_count } else { wanted };
+            if grown != remembered {
                 let mut fields = self.root_fields(owner)?;
-                fields.space.page_count = extent.page_count;
+                fields.space.page_count = grown;
                 fields.space.flags.insert(SpaceHeaderFlags::GROWTH_MEMORY);
                 self.set_root_fields(owner, &fields)?;
             }

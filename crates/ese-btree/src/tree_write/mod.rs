@@ -28,5 +28,5 @@ pub use record::{RecordContext, record_extension};
 pub use size::TreeSpace;
 pub use store::PageStore;
 pub use tidy::{LeafMark, TidyWay};
-pub use tree::TreeRoot;
+pub use tree::{ExtentGrowth, TreeRoot};
 pub use writer::{NodeChange, Place, Step, TreeWriter};

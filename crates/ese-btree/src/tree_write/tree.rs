@@ -4,6 +4,44 @@ use ese_format::{ObjectId, PageNumber, PageSize};
 
 use crate::page_edit::{PageImage, page_flags};
 
+/// How the extents that a tree takes grow; all zeros: nothing was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtentGrowth {
+    /// Size of an extent in percent of the one before.
+    #[doc(alias = "ulGrowth")]
+    pub percent: u32,
+    /// Bytes of the smallest one.
+    #[doc(alias = "cbMinExtent")]
+    pub least_bytes: u32,
+    /// Bytes of the largest one.
+    #[doc(alias = "cbMaxExtent")]
+    pub most_bytes: u32,
+}
+
+impl ExtentGrowth {
+    /// Whether nothing was said.
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.percent == 0 && self.least_bytes == 0 && self.most_bytes == 0
+    }
+
+    /// Pages of the extent after one of `last` pages.
+    #[must_use]
+    #[doc(alias = "CpgSPIGetNextAlloc")]
+    pub fn next_pages(self, size: PageSize, last: u32) -> u32 {
+        let (least, most) = (self.least_bytes / size.bytes(), self.most_bytes / size.bytes());
+        if most != 0 && least == most {
+            return most;
+        }
+        let mut next = last;
+        if self.percent != 0 {
+            let grown = u64::from(last) * u64::from(self.percent) / 100;
+            next = u32::try_from(grown).unwrap_or(u32::MAX).max(last.saturating_add(1));
+        }
+        if most != 0 { next.max(least).min(most) } else { next.max(least) }
+    }
+}
+
 /// A tree that is to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TreeRoot {
@@ -18,13 +56,17 @@ pub struct TreeRoot {
     /// How full leaves are made when nodes come behind all others, and by merges, in percent.
     #[doc(alias = "ulInitialDensity")]
     pub density: u8,
+    /// How its extents grow.
+    pub growth: ExtentGrowth,
 }
+
+const NO_GROWTH: ExtentGrowth = ExtentGrowth { percent: 0, least_bytes: 0, most_bytes: 0 };
 
 impl TreeRoot {
     /// A data tree. `flags` are those of its kind: none for a table with unique keys.
     #[must_use]
     pub const fn new(root: PageNumber, object: ObjectId, flags: u32) -> Self {
-        Self { root, object, flags, owner: root, density: 100 }
+        Self { root, object, flags, owner: root, density: 100, growth: NO_GROWTH }
     }
 
     /// The same tree with another density; what is no density stands for 100.
@@ -32,6 +74,12 @@ impl TreeRoot {
     pub const fn with_density(self, percent: u32) -> Self {
         let density = if percent >= 20 && percent < 100 { percent as u8 } else { 100 };
         Self { density, ..self }
+    }
+
+    /// The same tree, whose extents grow otherwise.
+    #[must_use]
+    pub const fn with_growth(self, growth: ExtentGrowth) -> Self {
+        Self { growth, ..self }
     }
 
     /// Bytes that a new node at a line leaves free: none unless it is behind all others of the tree.
@@ -63,6 +111,7 @@ impl TreeRoot {
             flags: self.flags | page_flags::SPACE_TREE,
             owner: self.root,
             density: 100,
+            growth: NO_GROWTH,
         }
     }
 

@@ -3,7 +3,7 @@
 use ese_format::{PageNumber, PageSize};
 use ese_log::record::{SplitOperation, VersionId};
 
-use super::{LeafChange, PageChange, PageStore, TreeRoot, TreeWriteError};
+use super::{ExtentGrowth, LeafChange, PageChange, PageStore, TreeRoot, TreeWriteError};
 use crate::page_edit::{NewNode, PageEditError, PageImage, page_flags, usable_prefix};
 
 type Result<T> = std::result::Result<T, TreeWriteError>;
@@ -16,6 +16,8 @@ const MAX_ATTEMPTS: usize = 3 * MAX_DEPTH;
 /// Changes trees on the pages of a store.
 pub struct TreeWriter<S> {
     pub(super) store: S,
+    /// How the tree grows that the next extent is for.
+    pub(super) growth: ExtentGrowth,
 }
 
 /// A page on the way from the root to a leaf, and the line that leads on.
@@ -73,7 +75,8 @@ pub struct Place {
 impl<S: PageStore> TreeWriter<S> {
     /// A writer on `store`.
     pub const fn new(store: S) -> Self {
-        Self { store }
+        let growth = ExtentGrowth { percent: 0, least_bytes: 0, most_bytes: 0 };
+        Self { store, growth }
     }
 
     /// The store.

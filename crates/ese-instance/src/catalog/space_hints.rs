@@ -1,5 +1,6 @@
 //! Hints of how the pages of a tree are filled and how it grows.
 
+use ese_btree::ExtentGrowth;
 use ese_format::{JetError, PageSize};
 
 use super::CatalogRowKind;
@@ -201,16 +202,13 @@ impl SpaceHints {
     #[must_use]
     #[doc(alias = "CpgSPIGetNextAlloc")]
     pub fn next_pages(&self, page_size: PageSize, last: u32) -> u32 {
-        let (least, most) = (self.least_extent / page_size.bytes(), self.most_extent / page_size.bytes());
-        if most != 0 && least == most {
-            return most;
-        }
-        let mut next = last;
-        if self.growth_percent != 0 {
-            let grown = u64::from(last) * u64::from(self.growth_percent) / 100;
-            next = u32::try_from(grown).unwrap_or(u32::MAX).max(last.saturating_add(1));
-        }
-        if most != 0 { next.max(least).min(most) } else { next.max(least) }
+        self.growth().next_pages(page_size, last)
+    }
+
+    /// How the extents of the tree grow.
+    pub(crate) const fn growth(&self) -> ExtentGrowth {
+        let (percent, least_bytes, most_bytes) = (self.growth_percent, self.least_extent, self.most_extent);
+        ExtentGrowth { percent, least_bytes, most_bytes }
     }
 
     /// Which numbers a catalog row of a kind has no other place for: those from here on.

@@ -31,7 +31,8 @@ pub(crate) fn long_value_tree(
     if let Some(tree) = table.long_values() {
         return Ok(tree);
     }
-    let tree = if call.created_table(&table.shared) {
+    let growth = table.definition.long_value_hints.growth();
+    let mut tree = if call.created_table(&table.shared) {
         // Forgotten when a level was rolled back, perhaps not the one that made it.
         let mut known = None;
         call.catalog(database)?.visit_rows(table.object_id(), |row| {
@@ -44,7 +45,8 @@ pub(crate) fn long_value_tree(
             }
             Ok(known.is_none())
         })?;
-        if let Some(tree) = known {
+        if let Some(mut tree) = known {
+            tree.root = tree.root.with_growth(growth);
             table.shared.set_long_values(tree);
             return Ok(tree);
         }
@@ -54,6 +56,7 @@ pub(crate) fn long_value_tree(
         let mut own = other.shared.enter(SessionCall::Ordinary)?;
         own.nested(|own| create(own, database, table))?
     };
+    tree.root = tree.root.with_growth(growth);
     table.shared.set_long_values(tree);
     Ok(tree)
 }

@@ -51,7 +51,8 @@ pub(crate) fn index_tree(slot: DatabaseSlot, index: &IndexDefinition) -> Tree {
     flags.set(PageFlags::NON_UNIQUE_KEYS, !index.flags.contains(IndexFlags::UNIQUE));
     let flags = if index.is_primary() { 0 } else { flags.bits() };
     let root = TreeRoot::new(index.root, index.object_id, flags);
-    Tree { slot, root: root.with_density(index.space_hints.initial_density) }
+    let hints = &index.space_hints;
+    Tree { slot, root: root.with_density(hints.initial_density).with_growth(hints.growth()) }
 }
 
 /// The tree of a table's long values.
@@ -67,7 +68,9 @@ impl TableSchema {
         epoch: u64,
     ) -> Self {
         let root = TreeRoot::new(definition.root, definition.object_id, 0);
-        let tree = Tree { slot, root: root.with_density(definition.space_hints.initial_density) };
+        let hints = &definition.space_hints;
+        let root = root.with_density(hints.initial_density).with_growth(hints.growth());
+        let tree = Tree { slot, root };
         let indexes = definition
             .indexes
             .iter()
@@ -77,7 +80,9 @@ impl TableSchema {
         let flagged = |flag| live().find(|(_, c)| c.flags.contains(flag)).map(|(place, _)| place);
         let columns_by_name = live().map(|(place, c)| (c.name.to_ascii_lowercase(), place)).collect();
         if let Some(found) = definition.long_values {
-            shared.set_long_values(long_value_tree(slot, found.root, found.object_id));
+            let mut tree = long_value_tree(slot, found.root, found.object_id);
+            tree.root = tree.root.with_growth(definition.long_value_hints.growth());
+            shared.set_long_values(tree);
         }
         Self {
             auto_increment: flagged(ColumnFlags::AUTO_INCREMENT),
