@@ -56,6 +56,8 @@ fn cursors_that_may_and_may_not_change_the_structure() {
     assert_eq!(number(second.rename_column("b[]d", "worse!")), -1108);
     bed.session.commit(CommitMode::Lazy).unwrap();
     second.create_indexes(&two).unwrap();
+    let primary = [IndexSpec::new("K").ascending("Id"), IndexSpec::new("L").ascending("Id").primary()];
+    assert_eq!(number(second.create_indexes(&primary)), -900);
     drop((table, second));
     assert_eq!(number(bed.open("T").create_indexes(&two)), -1322);
 
@@ -113,6 +115,10 @@ fn order_of_refusals() {
     assert_eq!(create(&own().index(index(IndexOptions::UNICODE, None))), -1003);
     assert_eq!(create(&TableSpec::new("V").index(index(IndexOptions::empty(), None))), -1409);
     assert_eq!(create(&own()), 0);
+    let short = ColumnRequest { kind: 4, default_value: b"ab", ..ColumnRequest::default() };
+    let short = || TableSpec::new("W").column(ColumnSpec::requested("B", &short).0);
+    assert_eq!(create(&short()), -1047);
+    assert_eq!(create(&short().column(bad())), -1509, "sizes of default values come last");
     let wide = ColumnRequest { kind: 4, max_size: 8000, ..ColumnRequest::default() };
     assert_eq!(create(&TableSpec::new("W").column(ColumnSpec::requested("A", &wide).0)), -1026);
     assert_eq!(bed.database.rename_table("V", "t").unwrap_err().jet_error().0, -1605);

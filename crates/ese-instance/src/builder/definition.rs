@@ -436,6 +436,18 @@ pub(crate) fn index_row(
             return Err(bad(JetError::INDEX_TUPLES_INVALID_LIMITS, "impossible limits of substrings"));
         }
     }
+    let normalization_flags = spec.normalization_flags.unwrap_or(NORMALIZATION_FLAGS);
+    let locale = spec.locale.as_deref().unwrap_or(LOCALE);
+    // Locales whose order is not known are refused, and not only when there is text to sort.
+    let sort_id = Locale::by_name(locale).map(|locale| locale.sort_id());
+    Collation::new(&StoredCollation {
+        locale_name: Some(locale),
+        locale_id: 0,
+        sort_id: sort_id.as_ref().map(|id| &id[..]),
+        version: Some(&SORT_VERSION),
+        flags: normalization_flags,
+    })
+    .map_err(|error| bad(error.jet_error(), "a locale or way of sorting that is not known"))?;
     let mut flags = spec.flags;
     let mut segments = Vec::new();
     for (place, (name, descending)) in spec.segments.iter().enumerate() {
@@ -475,21 +487,9 @@ pub(crate) fn index_row(
     });
     let localized = flags.contains(IndexFlags::LOCALIZED_TEXT);
     let sort_version = localized.then(|| SORT_VERSION.to_vec());
-    let normalization_flags = spec.normalization_flags.unwrap_or(NORMALIZATION_FLAGS);
-    let locale = spec.locale.as_deref().unwrap_or(LOCALE);
     if spec.locale.is_some() || spec.normalization_flags.is_some() {
         flags |= IndexFlags::LOCALE_SET;
     }
-    // Locales whose order is not known are refused, and not only when there is text to sort.
-    let sort_id = Locale::by_name(locale).map(|locale| locale.sort_id());
-    Collation::new(&StoredCollation {
-        locale_name: Some(locale),
-        locale_id: 0,
-        sort_id: sort_id.as_ref().map(|id| &id[..]),
-        version: Some(&SORT_VERSION),
-        flags: normalization_flags,
-    })
-    .map_err(|error| bad(error.jet_error(), "a locale or way of sorting that is not known"))?;
     Ok(CatalogRow {
         table: object,
         kind: CatalogRowKind::INDEX,

@@ -137,13 +137,20 @@ fn plan_parts<'a>(
     let key_most = own_key.map_or(KEY_MOST, |index| usize::from(index.key_most));
     let longest = largest_record(page_size, key_most);
     let mut columns = Vec::new();
+    let mut late = None;
     for column in &spec.columns {
         let placed = placer.place(&spec.name, column)?;
         if is_too_new(database, column) {
             let error = JetError::ENGINE_FORMAT_VERSION_PARAM_TOO_LOW_FOR_REQUESTED_FEATURE;
             return Err(refuse(error, "64-bit escrow columns need a newer format"));
         }
-        column_row(&placed, ObjectId(0))?;
+        match column_row(&placed, ObjectId(0)) {
+            // Found when the table is opened, once everything is there.
+            Err(error) if error.jet_error() == JetError::INVALID_BUFFER_SIZE => {
+                late.get_or_insert(error);
+            }
+            row => drop(row?),
+        }
         let size = column.asked_size.unwrap_or(column.max_size) as usize;
         if placed.record_offset.is_some_and(|offset| usize::from(offset) + size > longest) {
             return Err(refuse(JetError::RECORD_TOO_BIG, "the fixed columns are too long"));
@@ -180,7 +187,10 @@ fn plan_parts<'a>(
         }
         indexes.push(row);
     }
-    Ok(Parts { columns, indexes })
+    match late {
+        Some(error) => Err(error.into()),
+        None => Ok(Parts { columns, indexes }),
+    }
 }
 
 pub(super) fn is_primary(row: &CatalogRow) -> bool {

@@ -57,6 +57,10 @@ pub(crate) fn create_indexes(
     check_index_wanted(table, permitted)?;
     call.atomically(|call| {
         for spec in specs {
+            if spec.flags.contains(IndexFlags::PRIMARY) || spec.unversioned || spec.empty {
+                let what = "a primary, empty or unversioned index among several";
+                return Err(refuse(table, JetError::INVALID_GRBIT, what));
+            }
             let now = call.current_schema(database, table)?;
             let row = row_of(database, &now, spec)?;
             make(call, database, &now, spec, row)?;
