@@ -11,6 +11,9 @@ use table_bed::Bed;
 
 const ID: u32 = 1;
 
+/// Name, columns and whether they are null; the rows when made, and those of the second half once they are changed.
+type Wanted = (&'static str, &'static [(&'static str, bool)], [&'static [i32]; 2]);
+
 /// An index of `Id`, of rows whose columns are (`true`) null or not.
 fn conditional(name: &str, conditions: &[(&str, bool)]) -> IndexSpec {
     let conditions = conditions.iter().map(|(column, null)| (*column, if *null { 1 } else { 2 })).collect();
@@ -62,7 +65,7 @@ fn all_conditions_hold() {
         table.update().unwrap();
     };
     (0..4).for_each(|id| insert(&mut table, id));
-    let wanted: [(&str, &[(&str, bool)], [&[i32]; 2]); 6] = [
+    let wanted: [Wanted; 6] = [
         ("both", &[("A", false), ("B", false)], [&[3, 7], &[4]]),
         ("a", &[("A", false)], [&[1, 3, 5, 7], &[4, 6]]),
         ("a-not-b", &[("A", false), ("B", true)], [&[1, 5], &[6]]),
