@@ -68,8 +68,20 @@ impl Counted for i32 {
 impl<T: Counted> Chain<T> {
     /// The value as `view` has it.
     pub(crate) fn visible(&self, view: View) -> Option<T> {
+        Self::value_of(self.entries.iter().filter(|e| e.is_visible(view)))
+    }
+
+    /// The value that is there now, by whoever's doing.
+    pub(crate) fn present(&self) -> Option<T> {
+        Self::value_of(self.entries.iter())
+    }
+
+    fn value_of<'a>(entries: impl Iterator<Item = &'a Entry<T>>) -> Option<T>
+    where
+        T: 'a,
+    {
         let mut value = None;
-        for entry in self.entries.iter().filter(|e| e.is_visible(view)) {
+        for entry in entries {
             match &entry.change {
                 Change::Lock => {}
                 Change::Set(set) => value.clone_from(set),

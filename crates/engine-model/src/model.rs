@@ -337,12 +337,13 @@ impl Model {
         })
     }
 
-    /// Changes a row's counter; its value before, as the session sees it.
+    /// Changes a row's counter; its value before, with what others have added and not committed.
     ///
     /// # Errors
     /// [`Refusal`].
     pub fn add(&mut self, session: usize, key: i32, amount: i32) -> Result<i32, Refusal> {
-        let old = self.check_change(session, key, true)?;
+        self.check_change(session, key, true)?;
+        let old = self.rows.get(&key).and_then(Chain::present).ok_or(Refusal::Missing)?;
         self.change_row(session, key, Change::Add(amount));
         Ok(old.counter)
     }
@@ -446,7 +447,7 @@ mod tests {
         model.begin(0);
         model.begin(1);
         assert_eq!(model.add(0, 1, 5), Ok(0));
-        assert_eq!(model.add(1, 1, 7), Ok(0));
+        assert_eq!(model.add(1, 1, 7), Ok(5), "what others have added is told");
         assert_eq!(model.replace(0, 1, &Row::default()), Err(Refusal::Conflict));
         model.commit(0);
         model.commit(1);
