@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ese_backup::{
-    BackupContext, BeginFlags, EndFlags, FileHandle, NoProgress, ReadOptions, RestoreOptions, restore,
+    BackupContext, BeginFlags, EndFlags, FileHandle, NoProgress, ReadOptions, ReadRetries, RestoreOptions,
+    restore,
 };
 use ese_instance::{Environment, Instance, TermMode};
 use ese_io::{AlignedBuffer, MemoryStorage, Storage};
@@ -43,7 +44,9 @@ pub(crate) enum Step {
 
 impl Backup {
     pub(crate) fn begin(instance: &Instance, page_size: u32) -> Result<Self> {
-        let context = BackupContext::new(instance, ReadOptions::default());
+        // Without power there is no use in waiting for better reads.
+        let options = ReadOptions { retries: ReadRetries::NONE, ..ReadOptions::default() };
+        let context = BackupContext::new(instance, options);
         context.begin(BeginFlags::empty()).map_err(broken)?;
         let files = context.attach_info().map_err(broken)?;
         let target = MemoryStorage::new();
