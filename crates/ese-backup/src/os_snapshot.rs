@@ -252,7 +252,8 @@ impl OsSnapshots {
         // Those that have ended since then are none any more.
         snapshot.instances.retain(|instance| instance.state().initialized);
         let mut backups = Vec::new();
-        let frozen = self.freeze_all(snapshot, &mut backups);
+        let mut reached = 0;
+        let frozen = Self::freeze_all(snapshot, &mut backups, &mut reached);
         match frozen {
             Ok(hold) => {
                 snapshot.hold = Some(hold);
@@ -261,6 +262,10 @@ impl OsSnapshots {
                 Ok(snapshot.infos())
             }
             Err(error) => {
+                if error.jet_error() == JetError::OS_SNAPSHOT_NOT_ALLOWED {
+                    // As in the original, those that were looked at are none of the snapshot any more.
+                    snapshot.instances.drain(..reached.min(snapshot.instances.len()));
+                }
                 for backup in backups {
                     backup.end_snapshot(None);
                 }
@@ -269,15 +274,17 @@ impl OsSnapshots {
         }
     }
 
+    /// `reached`: how many instances were looked at.
     fn freeze_all(
-        &self,
         snapshot: &Snapshot,
         backups: &mut Vec<Arc<BackupContext>>,
+        reached: &mut usize,
     ) -> Result<Hold, BackupError> {
         let incremental = snapshot.flags.contains(SnapshotFlags::INCREMENTAL);
         let mut databases = Vec::new();
         let mut time = u64::MAX;
         for instance in &snapshot.instances {
+            *reached += 1;
             let not_allowed =
                 || refuse(CallError::SnapshotNotAllowed { instance: instance.name().to_owned() });
             if !instance.state().backup_allowed {

@@ -6,10 +6,13 @@ mod live_bed;
 use std::path::Path;
 
 use ese_format::ColumnKind;
+use ese_instance::recovery::{MappedDatabase, NoRecoveryProgress};
 use ese_instance::{
     AttachOptions, ColumnSpec, CommitFlags, CreateOptions, DatabaseFlags, DatabaseStatus, DetachFlags,
-    ParameterId, RollbackFlags, Session, TableMode, TableSpec, TermMode, TransactionFlags,
+    InitFlags, InitOptions, ParameterId, RollbackFlags, Session, TableMode, TableSpec, TermMode,
+    TransactionFlags,
 };
+use ese_io::Storage;
 use live_bed::{Bed, DATABASE, number};
 
 const OTHER: &str = "/db/other.edb";
@@ -148,4 +151,34 @@ fn options_of_transactions() {
     assert_eq!(begin(0), 0);
     assert_eq!(number(session.commit_with(CommitFlags::empty(), wait)), -1003);
     assert_eq!(number(session.commit_with(CommitFlags::LAZY, wait)), 0);
+}
+
+/// The logs bring a database back that is gone, at another place; what the map does not name is left out.
+#[test]
+fn recovery_to_another_place() {
+    for (bits, others) in [(0, false), (0x20, true)] {
+        let bed = Bed::new();
+        let instance = bed.start(4096, 9600);
+        let session = instance.begin_session().unwrap();
+        for path in [DATABASE, OTHER] {
+            let database = session.create_database(Path::new(path), &CreateOptions::default()).unwrap();
+            database.create_table(&table()).unwrap();
+        }
+        session.end().unwrap();
+        instance.terminate(TermMode::Abrupt).unwrap();
+        for gone in [DATABASE, OTHER, "/db/edb.chk"] {
+            bed.storage.remove(Path::new(gone)).unwrap();
+        }
+        let instance = bed.create(4096, 9600);
+        let moved = Path::new("/db/moved.edb");
+        let map =
+            MappedDatabase { logged: Some(DATABASE.to_owned()), signature: None, path: moved.to_owned() };
+        let options = InitOptions { flags: InitFlags::from_bits_retain(bits), ..InitOptions::default() };
+        instance.initialize_mapped(options, &[map], &NoRecoveryProgress).unwrap();
+        assert!(bed.storage.get(DATABASE).is_none());
+        assert_eq!(bed.storage.get(OTHER).is_some(), others);
+        let session = instance.begin_session().unwrap();
+        session.attach_database(moved).unwrap();
+        assert_eq!(session.open_database(moved).unwrap().table_names().unwrap(), ["rows"]);
+    }
 }

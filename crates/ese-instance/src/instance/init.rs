@@ -10,7 +10,7 @@ use crate::error::InstanceError;
 use crate::event::EventId;
 use crate::log::{InstanceLog, LogSetup};
 use crate::parameter::{ParameterId, ParameterSet};
-use crate::recovery::{NoRecoveryProgress, RecoveryProgress};
+use crate::recovery::{MappedDatabase, NoRecoveryProgress, RecoveryProgress};
 use crate::session::SessionTable;
 use crate::state::{ApiLock, InstanceState};
 
@@ -34,6 +34,23 @@ impl Instance {
         self.initialize_with(options, &NoRecoveryProgress)
     }
 
+    /// As [`initialize_with`](Self::initialize_with), with databases that are not where the logs say. A recovery replays
+    /// those of `map` only, unless `REPLAY_MISSING_MAP_ENTRIES` asks for all.
+    ///
+    /// # Errors
+    /// As [`initialize`](Self::initialize).
+    #[doc(alias = "JetInit3")]
+    #[doc(alias = "JET_RSTINFO")]
+    #[doc(alias = "JET_RSTMAP")]
+    pub fn initialize_mapped(
+        &self,
+        options: InitOptions,
+        map: &[MappedDatabase],
+        progress: &dyn RecoveryProgress,
+    ) -> Result<(), InstanceError> {
+        self.initialize_at(options, map, progress)
+    }
+
     /// As [`initialize`](Self::initialize), with somebody who is told how a recovery goes on and may stop it.
     ///
     /// # Errors
@@ -44,8 +61,17 @@ impl Instance {
         options: InitOptions,
         progress: &dyn RecoveryProgress,
     ) -> Result<(), InstanceError> {
+        self.initialize_at(options, &[], progress)
+    }
+
+    fn initialize_at(
+        &self,
+        options: InitOptions,
+        map: &[MappedDatabase],
+        progress: &dyn RecoveryProgress,
+    ) -> Result<(), InstanceError> {
         self.shared.gate.lock(ApiLock::Initializing, false, InstanceState::check_init)?;
-        match self.start(options, progress) {
+        match self.start(options, map, progress) {
             Ok(running) => {
                 let events = running.events.clone();
                 *self.shared.running.write() = Some(running);
@@ -64,7 +90,12 @@ impl Instance {
         }
     }
 
-    fn start(&self, options: InitOptions, progress: &dyn RecoveryProgress) -> Result<Running, InstanceError> {
+    fn start(
+        &self,
+        options: InitOptions,
+        map: &[MappedDatabase],
+        progress: &dyn RecoveryProgress,
+    ) -> Result<Running, InstanceError> {
         let parameters = self.parameters();
         let paths = InstancePaths::complete(&parameters)?;
         self.check_collisions(&paths, &parameters)?;
@@ -83,6 +114,7 @@ impl Instance {
                 parameters: &parameters,
                 flags: options.flags,
                 refuse_recovery: options.refuse_recovery,
+                map,
                 progress,
                 gate: options
                     .flags

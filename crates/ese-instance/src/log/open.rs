@@ -22,6 +22,7 @@ use crate::error::InstanceError;
 use crate::event::EventLog;
 use crate::instance::InitFlags;
 use crate::parameter::{ParameterId, ParameterSet};
+use crate::recovery::MappedDatabase;
 use crate::recovery::RecoveryProgress;
 use crate::state::ApiGate;
 
@@ -43,6 +44,8 @@ pub(crate) struct LogSetup<'a> {
     pub(crate) parameters: &'a ParameterSet,
     pub(crate) flags: InitFlags,
     pub(crate) refuse_recovery: bool,
+    /// Where databases of the logs are.
+    pub(crate) map: &'a [MappedDatabase],
     /// Who is told how a recovery goes on.
     pub(crate) progress: &'a dyn RecoveryProgress,
     /// The door, when it is open during a recovery.

@@ -35,7 +35,11 @@ impl LogSetup<'_> {
         request.delete_out_of_range_logs = self.parameters.on(ParameterId::DELETE_OUT_OF_RANGE_LOGS);
         request.locations = self.locations();
         let planned = plan(&request, storage, &NoRecoveryProgress)?;
-        for database in &planned.databases {
+        request.locations.mapped.extend_from_slice(self.map);
+        // A map is all that is replayed, unless the others are asked for, too.
+        let others = self.map.is_empty() || self.flags.contains(InitFlags::REPLAY_MISSING_MAP_ENTRIES);
+        request.locations.only_mapped = !others;
+        for database in planned.databases.iter().filter(|_| others) {
             let path = PathBuf::from(&database.logged);
             if is_full_path(&path) && storage.exists(&path).unwrap_or(false) {
                 request.locations.mapped.push(MappedDatabase {

@@ -69,6 +69,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`detach_database`](Self::detach_database); `Call` when it is to be detached by force.
+    #[doc(alias = "JetDetachDatabase")]
+    #[doc(alias = "JetDetachDatabase2")]
     pub fn detach_database_with(&self, path: Option<&Path>, flags: DetachFlags) -> Result<(), InstanceError> {
         let call = self.shared.enter(SessionCall::WindingDown)?;
         if flags.contains(DetachFlags::FORCE) {
@@ -153,6 +155,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`open_database`](Self::open_database) and [`open_database_exclusively`](Self::open_database_exclusively).
+    #[doc(alias = "JetOpenDatabase")]
     pub fn open_database_with(
         &self,
         path: &Path,

@@ -70,6 +70,8 @@ impl Session {
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
+    #[doc(alias = "JetBeginTransaction2")]
+    #[doc(alias = "JetBeginTransaction3")]
     pub fn begin_with(&self, flags: TransactionFlags) -> Result<(), InstanceError> {
         self.begin_level(flags.contains(TransactionFlags::READ_ONLY))
     }
@@ -141,6 +143,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`rollback`](Self::rollback); `Call` (`JET_errInvalidGrbit`) for unknown options.
+    #[doc(alias = "JetRollback")]
     pub fn rollback_with(&self, flags: RollbackFlags) -> Result<(), InstanceError> {
         if flags.bits() & !KNOWN_ROLLBACK != 0 {
             drop(self.shared.enter(SessionCall::WindingDown)?);
