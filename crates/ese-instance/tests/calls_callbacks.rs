@@ -130,8 +130,9 @@ fn storage_beside_cursors_and_tables() {
     let told: Arc<Mutex<Vec<(TableEvent, u64)>>> = Arc::default();
     let to = Arc::clone(&told);
     let callback = Arc::new(move |_: &_, event, storage| to.lock().unwrap().push((event, storage)));
-    let bed =
-        Bed::with_parameters(4096, |instance| instance.set_runtime_callback(Some(callback.clone())).unwrap());
+    let bed = Bed::with_parameters(4096, 8920, |instance| {
+        instance.set_runtime_callback(Some(callback.clone())).unwrap()
+    });
     bed.database.create_table(&TableSpec::new("rows")).unwrap();
     let mut first = bed.open("rows");
     let mut second = bed.open("rows");

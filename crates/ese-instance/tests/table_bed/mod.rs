@@ -38,12 +38,12 @@ impl Bed {
     }
 
     /// With parameters of its own.
-    pub fn with_parameters(page_size: u32, set: impl Fn(&Instance)) -> Self {
+    pub fn with_parameters(page_size: u32, format: u32, set: impl Fn(&Instance)) -> Self {
         let storage = MemoryStorage::new();
         storage.create_directory(Path::new("/db")).unwrap();
-        let (engine, instance, session) = Self::start_with(&storage, page_size, 8920, set);
+        let (engine, instance, session) = Self::start_with(&storage, page_size, format, set);
         let database = session.create_database(Path::new(DATABASE), &CreateOptions::default()).unwrap();
-        Self { page_size, format: 8920, storage, engine, instance, session, database }
+        Self { page_size, format, storage, engine, instance, session, database }
     }
 
     /// Where the instance may have threads of its own.

@@ -75,7 +75,7 @@ fn a_left_over_is_no_obstacle() {
 #[test]
 fn a_place_that_is_not_there() {
     let path = ese_instance::ParameterId::TEMP_PATH;
-    let bed = Bed::with_parameters(4096, |i| i.set_parameter(path, "/missing/tmp.edb").unwrap());
+    let bed = Bed::with_parameters(4096, 8920, |i| i.set_parameter(path, "/missing/tmp.edb").unwrap());
     for _ in 0..2 {
         assert_eq!(number(bed.session.open_temporary_table(&spec(Flags::empty()))), -1023);
     }
@@ -85,7 +85,7 @@ fn a_place_that_is_not_there() {
     drop(table);
     bed.finish();
     // A folder gets a file of the usual name.
-    let bed = Bed::with_parameters(4096, |i| i.set_parameter(path, "/db/").unwrap());
+    let bed = Bed::with_parameters(4096, 8920, |i| i.set_parameter(path, "/db/").unwrap());
     drop(open(&bed, Flags::empty()));
     assert!(bed.storage.exists(Path::new(TEMPORARY)).unwrap());
     bed.finish();

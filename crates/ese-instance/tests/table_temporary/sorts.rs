@@ -203,7 +203,7 @@ fn ranges_of_sorted_rows() {
 
 #[test]
 fn large_sorts() {
-    let bed = Bed::with_parameters(4096, |instance| {
+    let bed = Bed::with_parameters(4096, 8920, |instance| {
         // Little memory for pages: the rows go to the file and come back.
         let id = ese_instance::ParameterId::CACHE_SIZE_MAX;
         instance.set_parameter(id, 256_u32).unwrap();
@@ -245,7 +245,7 @@ fn large_sorts() {
 #[test]
 fn as_many_sorts_as_allowed() {
     let most = ese_instance::ParameterId::MAX_TEMPORARY_TABLES;
-    let bed = Bed::with_parameters(4096, |instance| instance.set_parameter(most, 3_u32).unwrap());
+    let bed = Bed::with_parameters(4096, 8920, |instance| instance.set_parameter(most, 3_u32).unwrap());
     let open_one = |flags| bed.session.open_temporary_table(&spec(flags)).map(|(table, _)| table);
     let mut sorts: Vec<Table> = (0..3).map(|_| open_one(Flags::empty()).unwrap()).collect();
     let refused = open_one(Flags::empty()).unwrap_err();
@@ -263,7 +263,7 @@ fn as_many_sorts_as_allowed() {
     assert_eq!(number(open_one(Flags::empty())), 0);
     drop((sorts, tables, updatable));
     bed.finish();
-    let bed = Bed::with_parameters(4096, |instance| instance.set_parameter(most, 0_u32).unwrap());
+    let bed = Bed::with_parameters(4096, 8920, |instance| instance.set_parameter(most, 0_u32).unwrap());
     assert_eq!(number(bed.session.open_temporary_table(&spec(Flags::empty()))), -1701);
     assert!(!bed.storage.exists(Path::new(TEMPORARY)).unwrap());
     bed.finish();

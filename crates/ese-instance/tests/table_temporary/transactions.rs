@@ -14,7 +14,7 @@ use crate::{here, insert, open, rows, spec};
 #[test]
 fn transactions() {
     for versioned in [true, false] {
-        let bed = Bed::with_parameters(8192, |instance| {
+        let bed = Bed::with_parameters(8192, 8920, |instance| {
             let id = ese_instance::ParameterId::ENABLE_TEMP_TABLE_VERSIONING;
             instance.set_parameter(id, versioned).unwrap();
         });
